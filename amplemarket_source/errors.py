@@ -1,0 +1,245 @@
+"""Every error this package raises, in one tree.
+
+::
+
+    AmplemarketError                      exit 1
+    ├── UsageError                        exit 2   fix a setting or the command
+    │   ├── SettingsError                          a setting is missing or cannot be
+    │   └── InputError                             the list of leads cannot be read
+    ├── ApiError                          exit 6   the API's side of the conversation
+    │   ├── KeyRefused                    exit 3   401 or 403
+    │   ├── InsufficientCredits           exit 4   the account cannot pay
+    │   ├── RequestRefused                         400, 409, 422: nothing was bought
+    │   ├── NotFound                               404 or 410 with ``_errors``: the thing is gone
+    │   ├── RemovedForPrivacy                      451: the person asked to be forgotten
+    │   ├── NoSuchRoute                            404 of the gateway: a wrong address
+    │   ├── NotSent                       exit 5   the request provably never left
+    │   ├── OutcomeUnknown                exit 5   a paid request may or may not have arrived
+    │   ├── Unavailable                   exit 5   retries used up; try again later
+    │   └── ContractBroken                         an answer that is not what the API documents
+    ├── CreditCapReached                  exit 4   ``max_credits`` would be exceeded
+    ├── Busy                              exit 5   another run holds the lock
+    ├── LedgerError                       exit 5   the record of purchases needs a person
+    └── DestinationError                  exit 7   the warehouse refused
+
+Each carries what a person needs next: the endpoint, the request, the credits at stake, and what
+to do. No message holds a key, a query string, a body or a person's data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+__all__ = [
+    "AmplemarketError",
+    "ApiError",
+    "ApiProblem",
+    "Busy",
+    "ContractBroken",
+    "CreditCapReached",
+    "DestinationError",
+    "InputError",
+    "InsufficientCredits",
+    "KeyRefused",
+    "LedgerError",
+    "NoSuchRoute",
+    "NotFound",
+    "NotSent",
+    "OutcomeUnknown",
+    "RemovedForPrivacy",
+    "RequestRefused",
+    "SettingsError",
+    "Unavailable",
+    "UsageError",
+]
+
+
+class AmplemarketError(Exception):
+    """Base of the tree; catch it to catch everything this package raises on purpose.
+
+    Example::
+
+        try:
+            pipeline.run(amplemarket(leads="leads.csv"))
+        except AmplemarketError as error:
+            sys.exit(error.exit_code)
+    """
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(AmplemarketError):
+    """The command, a setting or the input has to be changed; nothing was sent."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """A setting is missing or has a value it cannot have; the text names the setting."""
+
+
+class InputError(UsageError):
+    """The list of leads cannot be read.
+
+    Args:
+        what: one clause that says what is wrong.
+        source: the file or URL, or ``"standard input"``.
+        line: line in the file, counted from 1, where it is known.
+        column: the column's name, where one is to blame.
+        advice: what to do about it.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        source: str,
+        line: int | None = None,
+        column: str | None = None,
+        advice: str = "",
+    ) -> None:
+        where = source
+        if line is not None:
+            where += f", line {line}"
+        if column is not None:
+            where += f", column {column!r}"
+        super().__init__(f"{where}: {what}." + (f" {advice}" if advice else ""))
+        self.source = source
+        self.line = line
+        self.column = column
+
+
+@dataclass(frozen=True)
+class ApiProblem:
+    """One member of the API's ``_errors`` list (all of them optional, says the API reference).
+
+    ``{"code": "unsupported_value", "detail": "...", "source": {"pointer": "/leads"}}`` becomes
+    ``ApiProblem(code="unsupported_value", detail="...", pointer="/leads")``.
+    """
+
+    code: str = ""
+    title: str = ""
+    detail: str = ""
+    pointer: str = ""
+    status: str = ""
+
+    def __str__(self) -> str:
+        text = self.code or self.title or "error without a code"
+        return f"{text} at {self.pointer}" if self.pointer else text
+
+
+class ApiError(AmplemarketError):
+    """Something went wrong between this process and the API.
+
+    Args:
+        what: one clause that says what happened.
+        method, path: the endpoint; the path has no query string.
+        status: HTTP status, or None where no answer came.
+        request_id: the API's ``x-request-id``, to quote to the vendor.
+        problems: the parsed ``_errors`` of the answer.
+        advice: what to do next.
+    """
+
+    exit_code = 6
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        method: str,
+        path: str,
+        status: int | None = None,
+        request_id: str | None = None,
+        problems: tuple[ApiProblem, ...] = (),
+        advice: str = "",
+    ) -> None:
+        parts = [f"{method} {path}: {what}"]
+        if status is not None:
+            parts.append(f"HTTP {status}")
+        if problems:
+            parts.append("; ".join(str(problem) for problem in problems))
+        if request_id:
+            parts.append(f"request id {request_id}")
+        super().__init__(", ".join(parts) + "." + (f" {advice}" if advice else ""))
+        self.what = what
+        self.method = method
+        self.path = path
+        self.status = status
+        self.request_id = request_id
+        self.problems = problems
+        self.advice = advice
+
+
+class KeyRefused(ApiError):
+    """401 or 403: the key is wrong, revoked, or not allowed to do this."""
+
+    exit_code = 3
+
+
+class InsufficientCredits(ApiError):
+    """The account cannot pay (code ``insufficient_credits``, whatever the HTTP status)."""
+
+    exit_code = 4
+
+
+class RequestRefused(ApiError):
+    """The API understood the request and refused it; nothing was bought."""
+
+
+class NotFound(ApiError):
+    """404 or 410 with a body in the API's own shape: the thing asked for is not there."""
+
+
+class RemovedForPrivacy(ApiError):
+    """451: the person matched and was removed for privacy reasons."""
+
+
+class NoSuchRoute(ApiError):
+    """404 in the gateway's shape (``message``, no ``_errors``): the address is wrong."""
+
+
+class NotSent(ApiError):
+    """No connection could be made, so the request provably never left this machine."""
+
+    exit_code = 5
+
+
+class OutcomeUnknown(ApiError):
+    """A POST left, and nobody can know whether the API took it. Never sent again by itself."""
+
+    exit_code = 5
+
+
+class Unavailable(ApiError):
+    """The budget of consecutive failures is used up; the same call can be made later."""
+
+    exit_code = 5
+
+
+class ContractBroken(ApiError):
+    """An answer that is not what the API documents: not JSON, a missing key, a foreign link."""
+
+
+class CreditCapReached(AmplemarketError):
+    """The next POST could exceed ``max_credits``; it was not sent."""
+
+    exit_code = 4
+
+
+class Busy(AmplemarketError):
+    """Another run works on the same destination; two at once could buy a lead twice."""
+
+    exit_code = 5
+
+
+class LedgerError(AmplemarketError):
+    """The record of purchases is damaged or from a newer version; nothing was bought."""
+
+    exit_code = 5
+
+
+class DestinationError(AmplemarketError):
+    """The warehouse refused; what was paid for is on disk and loads with the next run."""
+
+    exit_code = 7
