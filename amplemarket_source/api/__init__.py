@@ -1,0 +1,31 @@
+"""The conversation with the Amplemarket API: paced, retried where safe, typed.
+
+`ApiClient` makes the calls, `EnrichmentApi` knows the endpoints. The way of a call::
+
+    enrichment   endpoint, body, what of the answer is read   (page)
+    client       which outcome means what                     (refusals, addresses, key)
+    retrying     again? after how long?                       (retry_after)
+    pacing       when this process may send
+    transport    one exchange over httpx                      (answers, quiet_logs)
+"""
+
+from amplemarket_source.api.answers import Answer, UnreadableBodyError
+from amplemarket_source.api.client import ApiClient
+from amplemarket_source.api.enrichment import AccountInfo, EnrichmentApi, Found
+from amplemarket_source.api.page import Page
+from amplemarket_source.api.retry_after import parse_retry_after
+from amplemarket_source.api.stats import CallStats
+from amplemarket_source.api.transport import Timeouts
+
+__all__ = [
+    "AccountInfo",
+    "Answer",
+    "ApiClient",
+    "CallStats",
+    "EnrichmentApi",
+    "Found",
+    "Page",
+    "Timeouts",
+    "UnreadableBodyError",
+    "parse_retry_after",
+]

@@ -1,0 +1,289 @@
+"""The endpoints of the API that this package uses, typed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import quote, unquote, urlsplit
+
+import msgspec
+
+from amplemarket_source.api.answers import Answer, read_json
+from amplemarket_source.api.client import ApiClient
+from amplemarket_source.api.page import Page, page_from
+from amplemarket_source.api.refusals import error_about
+from amplemarket_source.errors import ContractBroken, OutcomeUnknown
+from amplemarket_source.kinds import COMPANIES, PEOPLE, Kind
+
+__all__ = ["AccountInfo", "EnrichmentApi", "Found"]
+
+_T = TypeVar("_T")
+_SPARE_ROWS = 100
+
+
+@dataclass(frozen=True)
+class AccountInfo:
+    """Whose key it is; ``""`` for what the API left out. There is no credit balance."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """The answer of a single lookup.
+
+    Attributes:
+        kind: people or companies.
+        status: 200, or 202 while a reveal is not ready.
+        body: the bare Person or Company as JSON text; may be incomplete or empty while pending.
+        retry_after: seconds after which to ask again, or None.
+        request_id: ``x-request-id``.
+    """
+
+    kind: Kind
+    status: int
+    body: bytes = field(repr=False)
+    retry_after: float | None
+    request_id: str | None
+
+    @property
+    def pending(self) -> bool:
+        """Whether the same lookup has to be made again for the reveals (API facts 4)."""
+        return self.status == 202 or self.retry_after is not None
+
+
+class _Account(msgspec.Struct):
+    id: str | int | None = None
+    name: str | None = None
+
+
+class _Submitted(msgspec.Struct):
+    id: Any = None
+
+
+class EnrichmentApi:
+    """Enrichment requests and single lookups, for people and companies.
+
+    Example::
+
+        api = EnrichmentApi(client)
+        request_id = api.submit(PEOPLE, [{"email": "ada@example.com"}])   # costs credits
+        page = api.read(PEOPLE, request_id)
+        while not page.terminal:
+            client.clock.sleep(page.retry_after or 5)
+            page = api.read(PEOPLE, request_id)
+        for page in api.pages(page, expected_rows=1):
+            page.body
+    """
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    def account_info(self) -> AccountInfo:
+        """GET ``/account-info``: checks the key and costs nothing.
+
+        Raises:
+            ApiError: as `ApiClient.get`.
+        """
+        return self._client.get("/account-info", decode=_account)
+
+    def submit(
+        self,
+        kind: Kind,
+        items: Sequence[Mapping[str, str]],
+        *,
+        reveal_email: bool = False,
+        reveal_phone_numbers: bool = False,
+    ) -> str:
+        """POST an enrichment request. **This is what costs credits.**
+
+        Args:
+            kind: people or companies. Company requests know no reveals, so none are sent.
+            items: leads, with the keys the API takes; at least one, at most 10,000.
+            reveal_email, reveal_phone_numbers: see API facts 2.9 for the price.
+
+        Returns:
+            The API's id of the request, as text. Where the body has none, the one that the
+            ``Location`` header points to (guide: it points back to what was created).
+
+        Raises:
+            ValueError: no items; the API answers 400 to an empty batch.
+            OutcomeUnknown: nobody can know whether it was taken, or it was, without an id.
+            ApiError: as `ApiClient.post`; nothing was bought.
+        """
+        if not items:
+            raise ValueError("an enrichment request needs at least one item")
+        body: dict[str, object] = {kind.payload_key: items}
+        if kind is not COMPANIES:
+            body["reveal_email"] = reveal_email
+            body["reveal_phone_numbers"] = reveal_phone_numbers
+        answer = self._client.post(kind.path, msgspec.json.encode(body))
+        request_id = _id_in_body(answer.body) or _id_in_location(answer, kind)
+        if request_id is None:
+            what = "the request was taken, and its field `id` is no usable id"
+            raise error_about(answer, OutcomeUnknown, what)
+        return request_id
+
+    def read(self, kind: Kind, request_id: str) -> Page:
+        """GET an enrichment request: a poll, and the first page once it is terminal.
+
+        Raises:
+            NotFound: the API does not know the request (any more).
+            ApiError: as `ApiClient.get`, and `page_from`.
+        """
+        return self._client.get(
+            _path(kind, request_id),
+            decode=partial(page_from, kind=kind, request_id=request_id, clock=self._client.clock),
+        )
+
+    def next_page(self, page: Page) -> Page | None:
+        """The page that ``page`` links to, or None after the last.
+
+        Raises:
+            ContractBroken: the link leaves the origin, or the page has no ``results``.
+            ApiError: as `read`.
+        """
+        if page.next_link is None:
+            return None
+        return self._client.get(
+            self._located(page, page.next_link),
+            decode=partial(
+                page_from,
+                kind=page.kind,
+                request_id=page.request_id,
+                clock=self._client.clock,
+                number=page.number + 1,
+                must_have_rows=page.terminal,
+            ),
+        )
+
+    def pages(self, first: Page, *, expected_rows: int) -> Iterator[Page]:
+        """``first`` and every page after it, in order; each is fetched when it is asked for.
+
+        Ends with an error where the links lead in a circle, and where they never end: more rows
+        than twice those expected and a hundred are not waited for, an empty page counting as one
+        row. The pages before the error have been yielded and are good.
+
+        Args:
+            first: what `read` or `cancel` returned, terminal.
+            expected_rows: how many items the request was made of.
+
+        Raises:
+            ContractBroken: a circle, or no end.
+            ApiError: as `next_page`.
+        """
+        visited = {_path(first.kind, first.request_id)}
+        allowance = 2 * expected_rows + _SPARE_ROWS
+        page: Page | None = first
+        while page is not None:
+            yield page
+            allowance -= max(page.row_count, 1)
+            if page.next_link is None:
+                return
+            # Decoded to the end, so that one page is one member however its link is written.
+            mark = unquote(self._located(page, page.next_link))
+            if mark in visited:
+                raise _endless(page, "the next page is one that was already read")
+            if allowance <= 0:
+                raise _endless(page, f"the pages do not end, {expected_rows} rows were expected")
+            visited.add(mark)
+            page = self.next_page(page)
+
+    def cancel(self, kind: Kind, request_id: str) -> Page:
+        """PATCH the request to ``canceled``: stops it and returns the rows done so far.
+
+        Raises:
+            ApiError: as `read`; RequestRefused where it cannot be canceled any more.
+        """
+        return self._client.patch(
+            _path(kind, request_id),
+            b'{"status":"canceled"}',
+            decode=partial(page_from, kind=kind, request_id=request_id, clock=self._client.clock),
+        )
+
+    def find_person(self, params: Mapping[str, str]) -> Found:
+        """GET ``/people/find``: one person, at once. Costs credits when somebody is found.
+
+        A GET that charges is repeated after a failure all the same: a person is charged at most
+        once per 24 hours and a reveal once ever (API facts 2.9). While ``pending``, the caller
+        waits and makes the same lookup again.
+
+        Args:
+            params: ``email``, ``linkedin_url``, ``name``, ``title``, ``company_name``,
+                ``company_domain``, ``reveal_email``, ``reveal_phone_numbers`` (``"true"``).
+
+        Raises:
+            NotFound: nobody matched; nothing was charged.
+            RemovedForPrivacy: the person asked to be forgotten.
+            ApiError: as `ApiClient.get`.
+        """
+        return self._find(PEOPLE, "/people/find", params)
+
+    def find_company(self, params: Mapping[str, str]) -> Found:
+        """GET ``/companies/find``: one company, by ``domain`` or ``linkedin_url``.
+
+        Raises:
+            NotFound: no company matched.
+            ApiError: as `ApiClient.get`.
+        """
+        return self._find(COMPANIES, "/companies/find", params)
+
+    def _find(self, kind: Kind, path: str, params: Mapping[str, str]) -> Found:
+        def found(answer: Answer) -> Found:
+            retry_after = answer.retry_after(self._client.clock.now())
+            found = Found(kind, answer.status, answer.body, retry_after, answer.request_id)
+            if answer.body or not found.pending:
+                _decode(answer, dict[str, msgspec.Raw], dict[str, Any])
+            return found
+
+        return self._client.get(path, params, decode=found)
+
+    def _located(self, page: Page, link: str) -> str:
+        return self._client.locate(link, _path(page.kind, page.request_id))
+
+
+def _path(kind: Kind, request_id: str) -> str:
+    return f"{kind.path}/{quote(request_id, safe='')}"
+
+
+def _account(answer: Answer) -> AccountInfo:
+    account = _decode(answer, _Account, _Account)
+    return AccountInfo(id="" if account.id is None else str(account.id), name=account.name or "")
+
+
+def _decode(answer: Answer, shape: type[_T], lenient_shape: type[_T]) -> _T:
+    try:
+        return read_json(answer.body, shape, lenient_shape)
+    except msgspec.ValidationError as invalid:
+        what = str(invalid)
+    raise error_about(answer, ContractBroken, what)
+
+
+def _id_in_body(body: bytes) -> str | None:
+    """An integer by the guide, a string in the paths of the OpenAPI text (API facts 2.4)."""
+    try:
+        found = msgspec.json.decode(body, type=_Submitted).id
+    except msgspec.DecodeError:
+        return None
+    if isinstance(found, bool) or not isinstance(found, (int, str)):
+        return None
+    return str(found).strip() or None
+
+
+def _id_in_location(answer: Answer, kind: Kind) -> str | None:
+    """Only read, never followed: the last part of ``/people/enrichment-requests/18``."""
+    path = urlsplit(answer.headers.get("location", "")).path
+    found = re.fullmatch(re.escape(kind.path) + r"/([\w-]+)/?", unquote(path), re.ASCII)
+    return found.group(1) if found else None
+
+
+def _endless(page: Page, what: str) -> ContractBroken:
+    return ContractBroken(
+        f"{what} (after page {page.number})",
+        method="GET",
+        path=_path(page.kind, page.request_id),
+    )

@@ -1,0 +1,97 @@
+"""One gate in front of every call of a process: strict spacing, and a pause for everybody.
+
+Written here because no library has the three together: strict spacing (token buckets and sliding
+windows allow a burst, which a per-minute limit punishes), a pause that holds all threads back, and
+a clock that a test can turn.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+
+from amplemarket_source.clock import Clock
+
+__all__ = ["Pacer", "PacerClosedError"]
+
+_LONGEST_NAP = 1.0  # seconds; how late a waiting thread notices that the pacer was closed
+
+
+class PacerClosedError(Exception):
+    """`Pacer.close` was called while a thread waited, or before it came."""
+
+
+class Pacer:
+    """Lets one call through every ``60 / requests_per_minute`` seconds, whoever asks.
+
+    The slots form a grid. A call that leaves late by less than a slot keeps the grid, so slow
+    wake-ups cost no throughput; one that is later restarts the grid from its own moment, so time
+    that was missed is never made up for in a burst. Each slot lets one call through.
+
+    Example::
+
+        pacer = Pacer(500, SystemClock())
+        pacer.take()          # returns when the caller may send
+        pacer.pause(30)       # after a 429: nobody sends for 30 seconds
+    """
+
+    def __init__(self, requests_per_minute: float, clock: Clock) -> None:
+        self._interval = 60.0 / requests_per_minute
+        self._clock = clock
+        # One thread at a time waits for the next slot, the others queue behind it.
+        self._turnstile = threading.Lock()
+        # Not the turnstile: a pause has to reach the thread that is waiting inside it.
+        self._pause_lock = threading.Lock()
+        self._next_slot = -math.inf
+        self._paused_until = -math.inf
+        self._closed = False
+
+    def take(self) -> float:
+        """Wait for the next free slot and use it up.
+
+        Returns:
+            Seconds waited.
+
+        Raises:
+            PacerClosedError: the pacer was closed.
+        """
+        arrived = self._clock.monotonic()
+        with self._turnstile:
+            now = self._wait_until(lambda: max(self._next_slot, self._paused_until))
+            slot = max(self._next_slot, self._paused_until)
+            if now - slot >= self._interval:
+                slot = now
+            self._next_slot = slot + self._interval
+        return now - arrived
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody through for ``seconds`` from now; a longer pause that runs already stays."""
+        until = self._clock.monotonic() + seconds
+        with self._pause_lock:
+            self._paused_until = max(self._paused_until, until)
+
+    def sleep(self, seconds: float) -> None:
+        """Hold back only the calling thread; returns early when the pacer is closed."""
+        until = self._clock.monotonic() + seconds
+        try:
+            self._wait_until(lambda: until)
+        except PacerClosedError:
+            return
+
+    def close(self) -> None:
+        """Release every waiting thread with `PacerClosedError`.
+
+        So an interrupt ends the run now and not after an hour's pause.
+        """
+        self._closed = True
+
+    def _wait_until(self, moment: Callable[[], float]) -> float:
+        """Wait for a moment that may move while waiting; the time it then is."""
+        while not self._closed:
+            now = self._clock.monotonic()
+            left = moment() - now
+            if left <= 0:
+                return now
+            self._clock.sleep(min(left, _LONGEST_NAP))
+        raise PacerClosedError

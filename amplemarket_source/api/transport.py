@@ -1,0 +1,164 @@
+"""One HTTP exchange, and whether it can have reached the API. The only importer of httpx."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx
+
+from amplemarket_source.api.addresses import is_loopback
+from amplemarket_source.api.answers import Answer
+from amplemarket_source.api.quiet_logs import quiet_http_logs
+from amplemarket_source.clock import Clock
+
+__all__ = ["Lost", "Timeouts", "Transport"]
+
+_USER_AGENT = "dlt-source-amplemarket"
+_IDLE_SECONDS = 30.0
+_IDLE_CONNECTIONS = 64
+# httpx raises these before the first byte of the request is written: no connection (TLS and a
+# proxy's own handshake included), or no place in the connection pool.
+_NEVER_LEFT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds of patience with one exchange.
+
+    Attributes:
+        connect: until there is a connection.
+        read: between two pieces of the answer, and for writing one piece of the request.
+        total: from the start to the end of the body, however it drips. Looked at whenever bytes of
+            the body arrive, so an answer ends after ``total + read`` at the latest.
+    """
+
+    connect: float = 5
+    read: float = 60
+    total: float = 120
+
+
+@dataclass(frozen=True)
+class Lost:
+    """No answer came.
+
+    Attributes:
+        what: one clause that says what happened.
+        may_have_arrived: False only where the request provably never left this machine.
+    """
+
+    what: str
+    may_have_arrived: bool
+
+
+class Transport:
+    """Sends to one origin with one key; shared by threads.
+
+    A POST gets a connection of its own, never one kept alive. The server may close a kept one at
+    the very moment it is used again, which looks like a request that was lost on the way and
+    cannot be told from one that was taken. On a fresh connection a failure to connect is a
+    proof that nothing left.
+    """
+
+    def __init__(self, origin: str, api_key: str, timeouts: Timeouts, clock: Clock) -> None:
+        self._origin = origin
+        self._timeouts = timeouts
+        self._clock = clock
+        # HTTP_PROXY would carry the key of a plain http loopback call off this machine.
+        self._trust_env = not is_loopback(origin)
+        # Loading the certificates is most of what a client costs, so both share them.
+        self._certificates = httpx.create_ssl_context(trust_env=self._trust_env)
+        self._kept_alive = self._client(api_key, idle_connections=_IDLE_CONNECTIONS)
+        self._single_use = self._client(api_key, idle_connections=0)
+
+    def _client(self, api_key: str, *, idle_connections: int) -> httpx.Client:
+        return httpx.Client(
+            headers={
+                "Authorization": f"Bearer {api_key}",
+                "Accept": "application/json",
+                "User-Agent": _USER_AGENT,
+            },
+            timeout=httpx.Timeout(self._timeouts.read, connect=self._timeouts.connect),
+            limits=httpx.Limits(
+                max_connections=None,
+                max_keepalive_connections=idle_connections,
+                keepalive_expiry=_IDLE_SECONDS,
+            ),
+            follow_redirects=False,
+            trust_env=self._trust_env,
+            verify=self._certificates,
+        )
+
+    def exchange(self, method: str, target: str, body: bytes | None = None) -> Answer | Lost:
+        """Send one request and read its answer to the end; nothing is tried twice.
+
+        Args:
+            method: ``GET``, ``PATCH`` or ``POST``.
+            target: ``/path?query`` on the origin.
+            body: JSON bytes.
+        """
+        # httpx's exceptions hold the request and with it the URL's query, so they become values
+        # here and do not end up in the context of another exception.
+        started = self._clock.monotonic()
+        client = self._single_use if method == "POST" else self._kept_alive
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        try:
+            with (
+                quiet_http_logs(),
+                client.stream(
+                    method, self._origin + target, content=body, headers=headers
+                ) as response,
+            ):
+                content, damaged = self._read(response, started)
+        except _NEVER_LEFT as error:
+            return Lost(self._describe(error), may_have_arrived=False)
+        except httpx.TransportError as error:
+            return Lost(self._describe(error), may_have_arrived=True)
+        except httpx.InvalidURL:
+            return Lost("the address is not a URL", may_have_arrived=False)
+        return Answer(
+            method=method,
+            path=target.partition("?")[0],
+            status=response.status_code,
+            headers={name.lower(): value for name, value in response.headers.items()},
+            body=content,
+            request_id=response.headers.get("x-request-id"),
+            elapsed=self._clock.monotonic() - started,
+            damaged=damaged,
+        )
+
+    def _read(self, response: httpx.Response, started: float) -> tuple[bytes, str]:
+        """The decoded body, and why it is not whole."""
+        pieces = []
+        # Raw, because the decoded stream stays silent while compressed bytes drip.
+        try:
+            for piece in response.iter_raw():
+                pieces.append(piece)
+                if self._clock.monotonic() - started > self._timeouts.total:
+                    return b"", f"the answer took longer than {self._timeouts.total:g} s"
+        except httpx.TransportError as error:
+            return b"", self._describe(error)
+        try:
+            whole = httpx.Response(200, headers=response.headers, content=b"".join(pieces))
+        except httpx.DecodingError:
+            return b"", "the body's compression is damaged"
+        return whole.content, ""
+
+    def _describe(self, error: httpx.TransportError) -> str:
+        if isinstance(error, httpx.ConnectTimeout):
+            return f"no connection within {self._timeouts.connect:g} s"
+        if isinstance(error, httpx.ConnectError):
+            # The operating system's or the TLS library's own words: no URL in them.
+            return f"no connection could be made ({error})"
+        if isinstance(error, httpx.TimeoutException):
+            return f"nothing was heard for {self._timeouts.read:g} s"
+        return f"the connection broke ({type(error).__name__})"
+
+    def close(self) -> None:
+        self._kept_alive.close()
+        self._single_use.close()
