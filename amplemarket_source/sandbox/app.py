@@ -1,0 +1,149 @@
+"""The ASGI application: routes, key, rate limit, faults, and the ``/_sandbox`` controls."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ExceptionHandler
+
+from amplemarket_source.sandbox.delivery import deliver
+from amplemarket_source.sandbox.endpoints import ENDPOINTS, Endpoint
+from amplemarket_source.sandbox.exchange import Answer, Exchange, refusal
+from amplemarket_source.sandbox.state import Call, Sandbox
+from amplemarket_source.sandbox.validation import BadRequest
+
+__all__ = ["make_app"]
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def make_app(sandbox: Sandbox) -> Starlette:
+    """The application that serves ``sandbox``. Any ASGI server runs it; faults that drop the
+    connection need ``SandboxServer`` or ``serve``."""
+    routes = [
+        Route(endpoint.path, _served(sandbox, endpoint), methods=[endpoint.method])
+        for endpoint in ENDPOINTS
+    ]
+
+    async def no_route(request: Request, _: Exception) -> Response:
+        # The gateway's own shape, for a wrong method too (API facts 1).
+        answer = Answer(404, {"message": "no Route matched with those values"})
+        return await _finish(sandbox, _exchange(sandbox, request), answer)
+
+    handlers: dict[Any, ExceptionHandler] = {HTTPException: no_route}
+    return Starlette(routes=[*routes, *_controls(sandbox)], exception_handlers=handlers)
+
+
+def _exchange(sandbox: Sandbox, request: Request) -> Exchange:
+    return Exchange(
+        sandbox,
+        request.method,
+        request.url.path,
+        request.query_params.multi_items(),
+        dict(request.headers),
+    )
+
+
+def _served(sandbox: Sandbox, endpoint: Endpoint) -> Handler:
+    async def serve(request: Request) -> Response:
+        exchange = _exchange(sandbox, request)
+        number = request.path_params.get("number", "")
+        if re.fullmatch(r"[0-9]{1,9}", number):
+            enrichment = sandbox.requests.get(int(number))
+            if enrichment is not None and enrichment.kind is endpoint.kind:
+                exchange.enrichment = enrichment
+        sandbox.faults.apply("arrival", exchange)
+        if exchange.answer is None:
+            exchange.body = await request.body()
+            exchange.answer = _decided(endpoint, exchange)
+        return await _finish(sandbox, exchange, exchange.answer)
+
+    return serve
+
+
+def _decided(endpoint: Endpoint, exchange: Exchange) -> Answer:
+    sandbox = exchange.sandbox
+    scheme, _, key = exchange.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or key not in sandbox.options.api_keys:
+        return refusal(401, "unauthorized", "Unauthorized")
+    wait = sandbox.wait_for_rate()
+    if wait is not None:
+        answer = refusal(429, "too_many_requests", "Too Many Requests")  # the code is invented
+        answer.headers["Retry-After"] = str(wait)
+        return answer
+    sandbox.faults.apply("progress", exchange)
+    try:
+        exchange.answer = endpoint.handle(exchange)
+    except BadRequest as error:
+        return Answer(400, {"_errors": error.problems, "object": "error"})
+    sandbox.faults.apply("document", exchange)
+    return exchange.answer
+
+
+async def _finish(sandbox: Sandbox, exchange: Exchange, answer: Answer) -> Response:
+    exchange.answer = answer
+    answer.headers["x-request-id"] = str(uuid4())
+    accepted = exchange.headers.get("accept-encoding", "")
+    sandbox.faults.apply("delivery", exchange)
+    if sandbox.options.gzip and "gzip" in accepted and "Content-Encoding" not in answer.headers:
+        answer.compress()
+    status = answer.status if answer.delivery == "whole" else None
+    query = urlencode(exchange.query, safe="[]")
+    sandbox.calls.append(Call(exchange.method, exchange.path, query, status))
+    if sandbox.options.latency:
+        await asyncio.sleep(sandbox.options.latency)
+    return deliver(answer, sandbox.transports)
+
+
+def _controls(sandbox: Sandbox) -> list[Route]:
+    """The endpoints a real API does not have."""
+
+    def route(path: str, method: str, act: Callable[[Request, Any], Any]) -> Route:
+        async def control(request: Request) -> Response:
+            try:
+                found = act(request, orjson.loads(await request.body() or b"null"))
+            except (ValueError, TypeError) as error:
+                return _json({"error": str(error)}, 400)
+            return _json(found, 200)
+
+        return Route(f"/_sandbox/{path}", control, methods=[method])
+
+    def log(request: Request, _: Any) -> Any:
+        return sandbox.log(with_leads=request.query_params.get("leads") != "false")
+
+    def set_faults(_: Request, body: Any) -> Any:
+        sandbox.set_faults(*body)
+        return list_faults(_, None)
+
+    def list_faults(_: Request, __: Any) -> Any:
+        return [{"name": fault.name, "count": fault.count} for fault in sandbox.faults.active]
+
+    def configure(_: Request, body: Any) -> Any:
+        sandbox.configure(**body)
+        return asdict(sandbox.options)
+
+    return [
+        route("log", "GET", log),
+        route("requests", "GET", lambda *_: [call._asdict() for call in sandbox.calls]),
+        route("faults", "GET", list_faults),
+        route("faults", "POST", set_faults),
+        route("options", "POST", configure),
+        route("settle", "POST", lambda *_: sandbox.settle()),
+        route("reset", "POST", lambda *_: sandbox.reset()),
+    ]
+
+
+def _json(document: Any, status: int) -> Response:
+    return Response(orjson.dumps(document), status, media_type="application/json")

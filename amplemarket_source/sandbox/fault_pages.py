@@ -1,0 +1,209 @@
+"""What fault switches do to the rows and links of a page.
+
+All but ``drop_id`` leave an answer alone that is not a page of a request that has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from amplemarket_source.kinds import KINDS
+from amplemarket_source.sandbox.exchange import Exchange
+
+__all__ = [
+    "ELSEWHERE",
+    "drop_id",
+    "echo_linkedin_id",
+    "echo_partial",
+    "last_next",
+    "missing_results",
+    "next_absolute",
+    "next_cycle",
+    "next_encoded",
+    "next_other_host",
+    "next_same",
+    "null_results",
+    "row_patch",
+    "rows_duplicated",
+    "rows_extra",
+    "rows_missing",
+    "rows_shuffled",
+]
+
+ELSEWHERE = "http://elsewhere.example"
+
+_ECHOED = {field for kind in KINDS for field in kind.identifying}
+
+Apply = Callable[[Exchange, Any], bool]
+Document = dict[str, Any]
+
+
+def drop_id(exchange: Exchange, _: Any) -> bool:
+    """An accepted POST's answer without anything that names the request."""
+    answer = exchange.answer
+    if answer is None or answer.document is None or answer.status != 202:
+        return False
+    del answer.document["id"], answer.document["_links"]
+    answer.headers.pop("Location", None)
+    return True
+
+
+def _on_page(change: Callable[[Exchange, Document, Any], bool]) -> Apply:
+    def apply(exchange: Exchange, value: Any) -> bool:
+        enrichment, answer = exchange.enrichment, exchange.answer
+        if enrichment is None or enrichment.is_open or answer is None or answer.document is None:
+            return False
+        return change(exchange, answer.document, value)
+
+    return apply
+
+
+def _on_rows(change: Callable[[list[Document]], None]) -> Apply:
+    def apply(_: Exchange, document: Document, __: Any) -> bool:
+        if document["results"]:
+            change(document["results"])
+        return bool(document["results"])
+
+    return _on_page(apply)
+
+
+def _on_next(change: Callable[[Exchange, str, Any], str]) -> Apply:
+    def apply(exchange: Exchange, document: Document, value: Any) -> bool:
+        link = document["_links"].get("next")
+        if link:
+            document["_links"]["next"] = {"href": change(exchange, link["href"], value)}
+        return bool(link)
+
+    return _on_page(apply)
+
+
+@_on_page
+def missing_results(_: Exchange, document: Document, __: Any) -> bool:
+    del document["results"]
+    return True
+
+
+@_on_page
+def null_results(_: Exchange, document: Document, __: Any) -> bool:
+    document["results"] = None
+    return True
+
+
+def last_next(link: Any) -> Apply:
+    """On a page that has no next link, this one."""
+
+    def apply(_: Exchange, document: Document, __: Any) -> bool:
+        if "next" in document["_links"]:
+            return False
+        document["_links"]["next"] = link
+        return True
+
+    return _on_page(apply)
+
+
+def _target(exchange: Exchange, *, without: tuple[str, ...] = ()) -> str:
+    query = "&".join(f"{name}={value}" for name, value in exchange.query if name not in without)
+    return f"{exchange.path}?{query}" if query else exchange.path
+
+
+@_on_page
+def next_same(exchange: Exchange, document: Document, _: Any) -> bool:
+    document["_links"]["next"] = {"href": _target(exchange)}
+    return True
+
+
+@_on_page
+def next_cycle(exchange: Exchange, document: Document, _: Any) -> bool:
+    is_first = all(name != "page[after]" for name, _ in exchange.query)
+    if is_first and "next" in document["_links"]:
+        return False
+    document["_links"]["next"] = {"href": _target(exchange, without=("page[after]",))}
+    return True
+
+
+@_on_page
+def next_other_host(exchange: Exchange, document: Document, value: Any) -> bool:
+    link = document["_links"].get("next") or {"href": _target(exchange)}
+    document["_links"]["next"] = {"href": f"{value or ELSEWHERE}{link['href']}"}
+    return True
+
+
+@_on_next
+def next_absolute(exchange: Exchange, href: str, _: Any) -> str:
+    return f"http://{exchange.headers['host']}{href}"
+
+
+@_on_next
+def next_encoded(_: Exchange, href: str, value: Any) -> str:
+    for _time in range(int(value or 1)):
+        href = href.replace("%", "%25").replace("[", "%5B").replace("]", "%5D")
+    return href
+
+
+@_on_rows
+def rows_missing(rows: list[Document]) -> None:
+    rows.pop()
+
+
+@_on_rows
+def rows_extra(rows: list[Document]) -> None:
+    extra = {"email": "nobody.asked@elsewhere.example"}
+    rows.append({"id": rows[-1]["id"] + 1_000_000, "status": "not_found", "result": None, **extra})
+
+
+@_on_rows
+def rows_shuffled(rows: list[Document]) -> None:
+    rows.reverse()
+
+
+@_on_rows
+def rows_duplicated(rows: list[Document]) -> None:
+    rows.append(rows[0])
+
+
+@_on_rows
+def echo_linkedin_id(rows: list[Document]) -> None:
+    for row in rows:
+        if "linkedin_url" in row:
+            row["linkedin_id"] = row.pop("linkedin_url")
+
+
+@_on_rows
+def echo_partial(rows: list[Document]) -> None:
+    for row in rows:
+        for field in [field for field in row if field in _ECHOED][1:]:
+            del row[field]
+
+
+@_on_page
+def row_patch(exchange: Exchange, document: Document, value: Any) -> bool:
+    """``value``: a function, or a mapping with ``patch`` or ``function``, and maybe ``index``."""
+    spec = {"function": value} if callable(value) else dict(value)
+    wanted = spec.get("index")
+    first_row = exchange.enrichment.first_row if exchange.enrichment else 0
+    used = False
+    for row in document["results"]:
+        if row["result"] is None or wanted not in (None, row["id"] - first_row):
+            continue
+        own = orjson.loads(orjson.dumps(row["result"]))  # objects are shared between answers
+        row["result"] = spec["function"](own) if "function" in spec else _merged(own, spec["patch"])
+        used = True
+    if used and exchange.answer is not None:
+        exchange.answer.exotic = True
+    return used
+
+
+def _merged(target: Any, patch: Any) -> Any:
+    """RFC 7396."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = _merged(merged.get(key), value)
+    return merged

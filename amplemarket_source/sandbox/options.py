@@ -1,0 +1,93 @@
+"""What can be set on a sandbox: pure data, so that code, a command line and HTTP can all set it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import msgspec
+
+__all__ = ["SandboxOptions", "Variant", "changed"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What shapes the invented answers. A request keeps the variant it was accepted under.
+
+    Attributes:
+        generation: any number; another one gives the same people another title, another start
+            date and their company another headcount, as if time had passed.
+        children: ``full`` lists, ``fewer`` elements in each list, or ``none``.
+        nulls: every field but ``id`` and ``object`` is null, every list and map empty.
+        not_found_prefixes, removed_prefixes: see the package's docstring.
+    """
+
+    generation: int = 0
+    children: Literal["full", "fewer", "none"] = "full"
+    nulls: bool = False
+    not_found_prefixes: tuple[str, ...] = ("notfound", "missing")
+    removed_prefixes: tuple[str, ...] = ("removed", "gdpr")
+
+
+@dataclass(frozen=True)
+class SandboxOptions:
+    """Settings of one server; each can be changed while it runs (``POST /_sandbox/options``).
+
+    Attributes:
+        api_keys: the bearer tokens that are accepted.
+        account_name: what ``GET /account-info`` calls the account.
+        polls_until_done: the n-th GET of a request shows it completed; the ones before show it
+            queued, then processing. Counting polls makes every test deterministic.
+        seconds_until_done: when set, time decides instead, by the injected clock.
+        retry_after: seconds in ``Retry-After`` while a request is not finished.
+        requests_per_minute: answered per ``window_seconds``, the rest is 429 (API facts 8:
+            500 a minute); None switches the limit off.
+        window_seconds: the sliding window; shorter than a minute makes a test shorter.
+        latency: seconds before each answer.
+        email_credits, phone_credits: what the account may spend in all; None is without end.
+        insufficient_status: HTTP status of ``insufficient_credits``, which is not documented
+            (API facts 7: 402 is likely, 400 and 403 are possible).
+        max_leads: leads (or companies) in one request (guide: 10,000).
+        page_size: rows of a page that does not ask for fewer, and the most a page holds.
+        pending_finds: how many identical GETs of ``/people/find`` with a reveal say 202 first.
+        gzip: compress answers for clients that accept it.
+        variant: what the invented answers look like.
+    """
+
+    api_keys: tuple[str, ...] = ("sandbox-key",)
+    account_name: str = "Sandbox"
+    polls_until_done: int = 2
+    seconds_until_done: float | None = None
+    retry_after: float = 1
+    requests_per_minute: int | None = 500
+    window_seconds: float = 60.0
+    latency: float = 0.0
+    email_credits: float | None = None
+    phone_credits: float | None = None
+    insufficient_status: int = 402
+    max_leads: int = 10_000
+    page_size: int = 100
+    pending_finds: int = 1
+    gzip: bool = False
+    variant: Variant = Variant()
+
+
+def changed(options: SandboxOptions, changes: Mapping[str, Any]) -> SandboxOptions:
+    """``options`` with some of them changed; the variant's fields count as options.
+
+    Example::
+
+        changed(SandboxOptions(), {"polls_until_done": 1, "children": "none"})
+
+    Raises:
+        ValueError: there is no such option, or its value has another type.
+    """
+    of_variant = options.variant.__dataclass_fields__
+    variant = {name: value for name, value in changes.items() if name in of_variant}
+    own = {name: value for name, value in changes.items() if name not in of_variant}
+    unknown = own.keys() - options.__dataclass_fields__.keys()
+    if unknown:
+        raise ValueError(f"no such option: {', '.join(sorted(unknown))}")
+    result = replace(options, variant=replace(options.variant, **variant), **own)
+    return msgspec.convert(msgspec.to_builtins(result), SandboxOptions)  # checks the types

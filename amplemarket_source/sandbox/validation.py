@@ -1,0 +1,228 @@
+"""What the API refuses, and how it says so (guide, API facts 2.2, 2.3, 2.7, 2.8 and 7).
+
+The guide and the newer schema differ; the sandbox takes the stricter side each time: no keys
+beside the listed ones anywhere, ``linkedin_url`` and not ``linkedin_id``, at most 10,000 items.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from amplemarket_source.kinds import Kind, KindName
+
+__all__ = ["BadRequest", "Batch", "Page", "read_batch", "read_cancel", "read_find", "read_page"]
+
+REPORTED = 100
+"""Problems named in one answer; a body of 10,000 bad leads needs no longer list."""
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+_REVEALS = ("reveal_email", "reveal_phone_numbers")
+
+
+class BadRequest(Exception):  # noqa: N818 - the HTTP status's own name
+    """A request that the API refuses with 400.
+
+    Attributes:
+        problems: members of ``_errors``, each with code, title, detail and where it can be known
+            a ``source``.
+    """
+
+    def __init__(self, problems: Iterable[dict[str, Any]]) -> None:
+        super().__init__()
+        self.problems = list(problems)[:REPORTED]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """An accepted POST body."""
+
+    leads: list[dict[str, str]]
+    reveal_email: bool = False
+    reveal_phone_numbers: bool = False
+
+
+@dataclass(frozen=True)
+class Page:
+    """The paging parameters: at most ``size`` rows after (or before) a row id, exclusive."""
+
+    size: int
+    after: int | None = None
+    before: int | None = None
+
+
+def _problem(code: str, title: str, detail: str, **source: str) -> dict[str, Any]:
+    problem: dict[str, Any] = {"status": "400", "code": code, "title": title, "detail": detail}
+    return {**problem, "source": source} if source else problem
+
+
+def _unsupported(detail: str, **source: str) -> dict[str, Any]:
+    return _problem("unsupported_value", "Unsupported Value", detail, **source)
+
+
+def _missing(detail: str, **source: str) -> dict[str, Any]:
+    return _problem("missing_field", "Missing Field", detail, **source)
+
+
+def _escaped(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _extra_keys(given: Mapping[str, Any], known: Iterable[str], at: str) -> list[dict[str, Any]]:
+    return [
+        _unsupported("Property is not allowed here", pointer=f"{at}/{_escaped(key)}")
+        for key in given.keys() - set(known)
+    ]
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise BadRequest([_unsupported("Body is not valid JSON")]) from None
+    if not isinstance(document, dict):
+        raise BadRequest([_unsupported("Body must be an object", pointer="")])
+    return document
+
+
+def read_batch(kind: Kind, body: bytes, most: int) -> Batch:
+    """The body of ``POST .../enrichment-requests``.
+
+    Raises:
+        BadRequest: with a JSON pointer such as ``/leads/3/email`` for each problem.
+    """
+    document = _json_object(body)
+    key = kind.payload_key
+    reveals = _REVEALS if kind.name == "people" else ()
+    problems = _extra_keys(document, (key, *reveals), "")
+    problems += [
+        _unsupported("Must be a boolean", pointer=f"/{name}")
+        for name in reveals
+        if not isinstance(document.get(name, False), bool)
+    ]
+    items = document.get(key)
+    if key not in document:
+        problems.append(_missing(f"{key} is required", pointer=f"/{key}"))
+    elif not isinstance(items, list):
+        problems.append(_unsupported("Must be an array", pointer=f"/{key}"))
+    elif not items:
+        problems.append(_unsupported(f"{key} must not be empty", pointer=f"/{key}"))
+    elif len(items) > most:
+        detail = f"Number of {key} exceeds {most} limit"
+        problems.append(_unsupported(detail, pointer=f"/{key}"))
+    else:
+        for index, item in enumerate(items):
+            problems += _item_problems(kind, item, f"/{key}/{index}")
+    if problems:
+        raise BadRequest(problems)
+    return Batch(items or [], **{name: document.get(name, False) for name in reveals})
+
+
+def _item_problems(kind: Kind, item: Any, at: str) -> list[dict[str, Any]]:
+    if not isinstance(item, dict):
+        return [_unsupported("Must be an object", pointer=at)]
+    problems = [] if item.keys() <= _KNOWN[kind.name] else _extra_keys(item, kind.identifying, at)
+    problems += [
+        _unsupported("Must be a string", pointer=f"{at}/{field}")
+        for field, value in item.items()
+        if field in kind.identifying and not isinstance(value, str)
+    ]
+    email = item.get("email")
+    if isinstance(email, str) and not _EMAIL.fullmatch(email.strip()):
+        problems.append(_unsupported("Must be an e-mail address", pointer=f"{at}/email"))
+    if not problems and not _identifies(kind, item):
+        problems.append(_missing(_NEEDED[kind.name], pointer=at))
+    return problems
+
+
+_KNOWN: dict[KindName, frozenset[str]] = {
+    "people": frozenset(
+        ("email", "linkedin_url", "company_domain", "company_name", "name", "title")
+    ),
+    "companies": frozenset(("domain", "linkedin_url")),
+}
+_NEEDED: dict[KindName, str] = {
+    "people": "Needs email, or linkedin_url, or name or title with company_domain or company_name",
+    "companies": "Needs domain or linkedin_url",
+}
+
+
+def _identifies(kind: Kind, item: Mapping[str, str]) -> bool:
+    given = {field for field, value in item.items() if value.strip()}
+    if kind.name == "companies":
+        return bool(given)
+    return bool(
+        given & {"email", "linkedin_url"}
+        or (given & {"name", "title"} and given & {"company_domain", "company_name"})
+    )
+
+
+def read_cancel(body: bytes) -> None:
+    """The body of PATCH, which can only be ``{"status": "canceled"}``.
+
+    Raises:
+        BadRequest: it is anything else.
+    """
+    document = _json_object(body)
+    problems = _extra_keys(document, ("status",), "")
+    if "status" not in document:
+        problems.append(_missing("status is required", pointer="/status"))
+    elif document["status"] != "canceled":
+        problems.append(_unsupported('Only "canceled" is supported', pointer="/status"))
+    if problems:
+        raise BadRequest(problems)
+
+
+def read_page(query: Iterable[tuple[str, str]], most: int) -> Page:
+    """The paging parameters; ``most`` is the size of a page that asks for none.
+
+    Raises:
+        BadRequest: with the name of the parameter.
+    """
+    numbers: dict[str, int] = {}
+    problems = []
+    for name, value in query:
+        if not name.startswith("page"):
+            continue
+        if name not in ("page[size]", "page[after]", "page[before]"):
+            problems.append(_unsupported("Unknown paging parameter", parameter=name))
+        elif not re.fullmatch(r"[0-9]{1,18}", value):
+            problems.append(_unsupported("Must be a whole number", parameter=name))
+        else:
+            numbers[name] = int(value)
+    size = numbers.get("page[size]", most)
+    if not 1 <= size <= 100:
+        problems.append(_unsupported("Must be from 1 to 100", parameter="page[size]"))
+    if "page[after]" in numbers and "page[before]" in numbers:
+        problems.append(_unsupported("Not together with page[after]", parameter="page[before]"))
+    if problems:
+        raise BadRequest(problems)
+    return Page(min(size, most), numbers.get("page[after]"), numbers.get("page[before]"))
+
+
+def read_find(kind: Kind, query: Iterable[tuple[str, str]]) -> Batch:
+    """The query of ``GET /people/find`` or ``/companies/find``, as a batch of one.
+
+    Raises:
+        BadRequest: with the name of the parameter.
+    """
+    given = dict(query)
+    reveals = {
+        name: given.pop(name) for name in _REVEALS if kind.name == "people" and name in given
+    }
+    problems = [
+        _unsupported("Must be true or false", parameter=name)
+        for name, value in reveals.items()
+        if value not in ("true", "false")
+    ]
+    for problem in _item_problems(kind, given, ""):
+        pointer = problem["source"]["pointer"].removeprefix("/")
+        source = {"source": {"parameter": pointer}} if pointer else {}
+        problems.append({key: problem[key] for key in problem if key != "source"} | source)
+    if problems:
+        raise BadRequest(problems)
+    return Batch([given], **{name: value == "true" for name, value in reveals.items()})
