@@ -1,0 +1,91 @@
+"""Arrow in all its forms, and parquet, to batches of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as compute
+import pyarrow.parquet as parquet
+
+from amplemarket_source.errors import InputError
+from amplemarket_source.leads.columns import Header
+from amplemarket_source.leads.files import FileSource
+
+__all__ = ["arrow_batches", "is_arrow", "parquet_batches", "text_batch"]
+
+_ROWS = 1 << 14
+
+
+def text_batch(batch: pa.RecordBatch, header: Header) -> pa.RecordBatch:
+    """The accepted columns of ``batch`` as text, the missing ones null: ``header.schema``.
+
+    Raises:
+        InputError: a column is of a type that has no text (a list, a struct), or of bytes that
+            are not UTF-8.
+    """
+    positions = header.accept_all(batch.schema.names)
+    return pa.RecordBatch.from_arrays(
+        [
+            _as_text(batch.column(positions[name]), name, header.source)
+            if name in positions
+            else pa.nulls(batch.num_rows, pa.string())
+            for name in header.accepted
+        ],
+        schema=header.schema,
+    )
+
+
+def is_arrow(value: object) -> bool:
+    """Whether ``value`` speaks Arrow: a table, batch or reader of any library."""
+    return hasattr(value, "__arrow_c_stream__") or hasattr(value, "__arrow_c_array__")
+
+
+def arrow_batches(value: Any, header: Header) -> Iterator[pa.RecordBatch]:
+    """The rows of anything :func:`is_arrow`, as batches of ``header.schema``."""
+    if isinstance(value, pa.RecordBatchReader):
+        # Not through the C stream, which would turn the reader's own errors into text.
+        reader = value
+    elif hasattr(value, "__arrow_c_stream__"):
+        reader = pa.RecordBatchReader.from_stream(value)
+    else:
+        batch = pa.record_batch(value)
+        reader = pa.RecordBatchReader.from_batches(batch.schema, [batch])
+    header.accept_all(reader.schema.names)
+    header.check()
+    for batch in reader:
+        for start in range(0, batch.num_rows, _ROWS):
+            yield text_batch(batch.slice(start, _ROWS), header)
+
+
+def parquet_batches(file: FileSource, header: Header) -> Iterator[pa.RecordBatch]:
+    """The rows of a parquet file, in order, as batches of ``header.schema``.
+
+    Raises:
+        InputError: not a parquet file, or a damaged one; no usable column.
+    """
+    with file.open() as stream:
+        try:
+            table = parquet.ParquetFile(stream, pre_buffer=False)
+            names = table.schema_arrow.names
+            wanted = [names[position] for position in header.accept_all(names).values()]
+            header.check()
+            for batch in table.iter_batches(batch_size=_ROWS, columns=wanted):
+                yield text_batch(batch, header)
+        except (pa.ArrowException, OSError) as error:
+            if getattr(error, "errno", None) is not None:
+                raise
+            # Arrow says of some damage that it is an OSError, without a number.
+            raise InputError("not a parquet file, or a damaged one", source=file.name) from None
+
+
+def _as_text(column: pa.Array, name: str, source: str) -> pa.Array:
+    if pa.types.is_nested(column.type):
+        raise InputError(f"the column holds {column.type}, not text", source=source, column=name)
+    try:
+        return compute.cast(column, pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise InputError(
+            f"the column's {column.type} values are not text", source=source, column=name
+        ) from None
