@@ -1,0 +1,1 @@
+"""Pages of answers, safe on disk until they are loaded."""

@@ -1,0 +1,1 @@
+"""From pages to typed Arrow tables, one for each destination table."""

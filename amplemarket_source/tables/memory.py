@@ -1,0 +1,123 @@
+"""What columns the tables have by now: declared, loaded earlier, or met in this run.
+
+The destination's schema is the memory. A column keeps the type of the first values that arrive,
+from page to page and from run to run, so no column ever has a variant:
+
+=========================  ====================================================================
+first, then                the second
+=========================  ====================================================================
+null, then anything        decides the type: nulls make no column
+integer, then 1.5          null, 1.5 in ``rejects``; 2.0 is 2
+integer, then text         null, the text in ``rejects``; ``"2"`` is 2
+text, then a number        as text
+float, then integer        as float, while it is exact
+scalar, then object        columns of its own, ``field__key``; the scalar's column stays
+object, then scalar        a column of its own, ``field``, beside ``field__key``
+list, then scalar          as text, beside the JSON text of the lists
+text, then list            its JSON text
+integer, then list         null, the list in ``rejects``
+=========================  ====================================================================
+
+Columns' names do not depend on any order (`amplemarket_source.tables.names`); where one field
+comes with two types, the type does, and what does not fit is in ``rejects``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import pyarrow as pa
+from dlt.common.schema import Schema
+
+from amplemarket_source.tables.columns import ARROW_TYPES, Table, data_type_of
+from amplemarket_source.tables.contract import TABLES
+from amplemarket_source.tables.names import Field, field_at
+from amplemarket_source.tables.shape import Path
+
+__all__ = ["MOST_COLUMNS", "ColumnMemory"]
+
+MOST_COLUMNS = 1000
+"""A table with more takes no new ones: a map whose keys are data must not break the destination
+(SQL Server ends at 1,024 columns, PostgreSQL at 1,600)."""
+
+
+class ColumnMemory:
+    """The columns of every table, and the names that fields get.
+
+    Args:
+        loaded: types of columns that earlier runs have loaded, by table and column.
+
+    Attributes:
+        new_fields: columns met for the first time, ``table.column``, with their type.
+    """
+
+    def __init__(self, loaded: Mapping[str, Mapping[str, pa.DataType]] | None = None) -> None:
+        self._columns: dict[str, dict[str, pa.DataType]] = {}
+        self._fields: dict[tuple[str, Path], Field] = {}
+        self._schemas: dict[str, pa.Schema] = {}
+        self.new_fields: dict[str, str] = {}
+        for table in TABLES.values():
+            declared = {c.name: ARROW_TYPES[c.data_type] for c in table.columns}
+            # Declared ones keep the declared type, whatever has become of them elsewhere.
+            self._columns[table.name] = declared | {
+                name: known
+                for name, known in (loaded or {}).get(table.name, {}).items()
+                if name not in declared
+            }
+
+    @classmethod
+    def of(cls, schema: Schema) -> ColumnMemory:
+        """The memory that a dlt schema holds, as restored from the destination."""
+        return cls(
+            {
+                name: {
+                    column: ARROW_TYPES[hints["data_type"]]  # type: ignore[index]
+                    for column, hints in table.get("columns", {}).items()
+                    if hints.get("data_type") in ARROW_TYPES
+                }
+                for name, table in schema.tables.items()
+            }
+        )
+
+    def field(self, table: Table, path: Path) -> Field:
+        """What the field at ``path`` is; see `amplemarket_source.tables.names`."""
+        known = self._fields.get((table.name, path))
+        if known is None:
+            known = self._fields[(table.name, path)] = field_at(table, path)
+        return known
+
+    def type_of(self, table: Table, name: str) -> pa.DataType | None:
+        """The type the column has, or None while it has none."""
+        return self._columns[table.name].get(name)
+
+    def room(self, table: Table) -> int:
+        """How many new columns the table takes."""
+        return MOST_COLUMNS - len(self._columns[table.name])
+
+    def learn(self, table: Table, name: str, arrow_type: pa.DataType) -> None:
+        """Give a new column its type, for ever."""
+        self._columns[table.name][name] = arrow_type
+        self._schemas.pop(table.name, None)
+        self.new_fields[f"{table.name}.{name}"] = data_type_of(arrow_type)
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """What is learnt inside is forgotten where the block fails."""
+        columns = {name: dict(known) for name, known in self._columns.items()}
+        new_fields = dict(self.new_fields)
+        try:
+            yield
+        except BaseException:
+            self._columns, self.new_fields, self._schemas = columns, new_fields, {}
+            raise
+
+    def schema(self, table: Table) -> pa.Schema:
+        """Every column the table has by now, the declared ones first."""
+        known = self._schemas.get(table.name)
+        if known is None:
+            declared = table.arrow_schema
+            types = self._columns[table.name].items()
+            further = [pa.field(name, kind) for name, kind in types if name not in declared.names]
+            known = self._schemas[table.name] = pa.schema([*declared, *further])
+        return known

@@ -1,0 +1,200 @@
+"""The fields of one odd page, each made to fit its column or rejected with its original."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from amplemarket_source.tables.characters import clean_text, is_clean
+from amplemarket_source.tables.coerce import Lossy, coerce, common_type
+from amplemarket_source.tables.columns import DataType, Table, data_type_of
+from amplemarket_source.tables.json_text import json_text_or_null, raw_text
+from amplemarket_source.tables.lenient_json import replaced_values
+from amplemarket_source.tables.memory import MOST_COLUMNS, ColumnMemory
+from amplemarket_source.tables.names import Field
+from amplemarket_source.tables.rejects import Reject, Stage
+from amplemarket_source.tables.shape import DEEPEST, Path
+
+__all__ = ["FieldCleaner"]
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """Whom a value belongs to: a person or company, a row of the answer."""
+
+    entity_id: str | None = None
+    result_id: str | None = None
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a value of a new field goes, and to whom it belongs."""
+
+    columns: dict[str, Any]
+    value: Any
+    subject: _Subject
+
+
+class FieldCleaner:
+    """Cleans the objects of one page.
+
+    Call ``settle_new`` once all are through: new fields get one type from all their values.
+
+    Attributes:
+        rejects: what did not fit.
+    """
+
+    def __init__(self, memory: ColumnMemory) -> None:
+        self.rejects: list[Reject] = []
+        self._memory = memory
+        self._new: dict[str, dict[str, list[_Place]]] = {}
+        self._subject = _Subject()
+
+    def about(self, entity_id: str | None, result_id: str | None) -> None:
+        """What follows belongs to this person or company, and to this row of the answer."""
+        self._subject = _Subject(entity_id, result_id)
+
+    @contextmanager
+    def within(self, entity_id: str) -> Iterator[None]:
+        """What happens inside belongs to another entity."""
+        outer = self._subject
+        self._subject = replace(outer, entity_id=entity_id)
+        yield
+        self._subject = outer
+
+    def reject(self, stage: Stage, reason: str, value: Any) -> None:
+        """Keep ``value`` as it came in ``rejects``."""
+        self._append(stage, reason, value)
+        self._reject_replaced_within(reason, value)
+
+    def reject_replaced(self, where: str, value: Any) -> None:
+        """Reject the values of an object that others with the same key have replaced."""
+        for key, replaced in replaced_values(value):
+            self.reject("field", f"{where}: key given twice", {key: replaced})
+
+    def add(
+        self, columns: dict[str, Any], table: Table, value: Mapping[str, Any], path: Path = ()
+    ) -> None:
+        """Add the object that stands at ``path`` of a row of ``table`` to the row's columns.
+
+        ``columns`` is the row itself: values of new fields get into it with ``settle_new`` only.
+        """
+        for key, item in value.items():
+            if item is None:
+                continue
+            place = (*path, key)
+            field = self._memory.field(table, place)
+            if isinstance(item, dict) and not field.declared and len(place) < DEEPEST:
+                self.reject_replaced(f"{table.name}.{field.name}", item)
+                self.add(columns, table, item, place)
+                continue
+            self._place(columns, table, field, item)
+
+    def child(self, table: Table, value: Any) -> Any:
+        """The list or map of a child table."""
+        child = table.child
+        assert child is not None  # noqa: S101 - called for child tables only
+        if child.form == "labels":
+            return self._labels(table, value)
+        if isinstance(value, dict) and child.form == "items":
+            value = [value]
+        if not isinstance(value, list):
+            self.reject("field", f"{table.name}: not a list", value)
+            return None
+        if child.form == "values":
+            column = table.column("value")
+            data_type = column.data_type if column else "text"
+            return [self.fit(f"{table.name}.value", data_type, item) for item in value]
+        return [self._item(table, item) for item in value]
+
+    def fit(self, where: str, data_type: DataType, value: Any) -> Any:
+        """``value`` as ``data_type``; null, and a reject, where that would lose something."""
+        if type(value) is str and data_type == "text" and is_clean(value):
+            return value
+        try:
+            return coerce(value, data_type)
+        except Lossy:
+            if isinstance(value, str) and data_type == "text":
+                self.reject("field", f"{where}: characters removed", value)
+                return clean_text(value)
+            self.reject("field", f"{where}: not {data_type}", value)
+            return None
+
+    def settle_new(self) -> None:
+        """Give every new field of the page the one type that holds all its values."""
+        for table, fields in self._new.items():
+            for name, places in fields.items():
+                target = common_type([place.value for place in places])
+                for place in places:
+                    self._subject = place.subject
+                    if isinstance(place.value, (list, dict)):
+                        self._reject_replaced_within(f"{table}.{name}", place.value)
+                        place.columns[name] = json_text_or_null(place.value)
+                    else:
+                        place.columns[name] = self.fit(f"{table}.{name}", target, place.value)
+
+    def _place(self, columns: dict[str, Any], table: Table, field: Field, item: Any) -> None:
+        where = f"{table.name}.{field.name}"
+        if field.is_object:
+            self.reject("field", f"{where}: not an object", item)
+            return
+        known = self._memory.type_of(table, field.name)
+        if known is None:
+            places = self._new.setdefault(table.name, {})
+            if field.name not in places and self._memory.room(table) <= len(places):
+                self.reject("field", f"{table.name}: {MOST_COLUMNS} columns", {field.name: item})
+                return
+            columns[field.name] = None  # until all values of the page are known
+            place = _Place(columns, item, self._subject)
+            places.setdefault(field.name, []).append(place)
+            return
+        data_type = data_type_of(known)
+        if isinstance(item, (list, dict)) and data_type == "text" and not field.declared:
+            self._reject_replaced_within(where, item)
+            columns[field.name] = json_text_or_null(item)
+        else:
+            columns[field.name] = self.fit(where, data_type, item)
+
+    def _item(self, table: Table, item: Any) -> dict[str, Any]:
+        columns: dict[str, Any] = {}
+        if isinstance(item, dict):
+            self.reject_replaced(table.name, item)
+            self.add(columns, table, item)
+        elif item is not None:
+            self.reject("field", f"{table.name}: not an object", item)
+        return columns
+
+    def _labels(self, table: Table, value: Any) -> dict[str, int] | None:
+        if not isinstance(value, dict):
+            self.reject("field", f"{table.name}: not an object", value)
+            return None
+        self.reject_replaced(table.name, value)
+        counts: dict[str, int] = {}
+        for given, count in value.items():
+            label = clean_text(given)
+            fitted = self.fit(f"{table.name}.headcount", "bigint", count)
+            if label != given:
+                self.reject("field", f"{table.name}.label: characters removed", {given: count})
+            if fitted is not None and label not in counts:
+                counts[label] = fitted
+        return counts
+
+    def _reject_replaced_within(self, where: str, value: Any) -> None:
+        self.reject_replaced(where, value)
+        if isinstance(value, (dict, list)):
+            for item in value.values() if isinstance(value, dict) else value:
+                self._reject_replaced_within(where, item)
+
+    def _append(self, stage: Stage, reason: str, value: Any) -> None:
+        subject = self._subject
+        self.rejects.append(
+            Reject(
+                stage,
+                clean_text(reason),
+                raw_text(value),
+                entity_id=subject.entity_id,
+                result_id=subject.result_id,
+            )
+        )
