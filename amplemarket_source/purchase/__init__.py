@@ -1,0 +1,1 @@
+"""Buying once: the ledger, the journal, and the life of an enrichment request."""

@@ -1,0 +1,169 @@
+"""SQL and small loads at the destination, beside the pipeline that loads the answers.
+
+A pipeline of its own (``<name>_ledger``), so that a package which the data pipeline left pending
+never stands in the way of the ledger, and the dataset exists before the data pipeline extracts for
+the first time: dlt deletes pending packages of a dataset that is not there (dlt facts D1).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import dlt
+import pyarrow as pa
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.pipeline import LoadInfo
+from dlt.destinations.sql_client import SqlClientBase
+from dlt.extract import DltResource
+
+from amplemarket_source.errors import Busy, DestinationError
+from amplemarket_source.tables.columns import Table
+from amplemarket_source.tables.merge import resource_for
+
+__all__ = ["Warehouse"]
+
+_NOT_LOADED = "-"
+"""``_dlt_load_id`` of a row that no load has settled."""
+_CHUNK = 100_000
+_LOCKED = "could not set lock on file"  # DuckDB, when another process has the file open
+
+
+class Warehouse:
+    """Statements and loads at the destination of ``pipeline``; safe to use from several threads.
+
+    Use as a context manager: one connection stays open, which on DuckDB also keeps every other
+    process out for as long.
+
+    Raises:
+        Busy: another process has the DuckDB file open.
+        DestinationError: anything else the destination says; its text holds no values.
+    """
+
+    def __init__(self, pipeline: dlt.Pipeline) -> None:
+        self._outer = pipeline
+        self._lock = threading.RLock()
+        self._stack = ExitStack()
+        self._pipeline: dlt.Pipeline
+        self._client: SqlClientBase[Any]
+
+    def open(self) -> None:
+        """Connect, and load what an earlier process extracted and did not get to load."""
+        with _translated("open", "the ledger"):
+            self._apart(self._connect)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._stack.close()
+
+    @property
+    def is_one_process(self) -> bool:
+        """Whether the destination itself admits one process at a time: a DuckDB file does."""
+        return self._outer.destination is not None and (
+            self._outer.destination.destination_type == "dlt.destinations.duckdb"
+        )
+
+    def load(self, tables: Mapping[Table, Iterable[pa.Table]]) -> None:
+        """Load rows, merged by their keys; a table without rows is made all the same."""
+
+        def rows(table: Table, given: Iterable[pa.Table]) -> Iterator[pa.Table]:
+            load_id = dlt.current.load_package_state()["load_id"]
+            schema = table.arrow_schema
+            yield schema.empty_table()
+            for part in given:
+                stamp = pa.repeat(pa.scalar(load_id), part.num_rows)
+                position = part.schema.get_field_index("_dlt_load_id")
+                yield part.set_column(position, schema.field("_dlt_load_id"), stamp).cast(schema)
+
+        resources = [resource_for(table, rows(table, given)) for table, given in tables.items()]
+        with _translated("write", "the ledger"):
+            self._apart(lambda: self._run(resources))
+
+    def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Run one statement; its rows, if it has some."""
+        with self._lock, _translated("use", "the ledger"):
+            return [tuple(row) for row in self._client.execute_sql(sql, *parameters) or ()]
+
+    def read(self, sql: str, *parameters: Any) -> Iterator[pa.Table]:
+        """The rows of one query, 100,000 at a time."""
+        with (
+            self._lock,
+            _translated("read", "the ledger"),
+            self._client.execute_query(sql, *parameters) as cursor,
+        ):
+            yield from cursor.iter_arrow(_CHUNK)
+
+    def insert(self, table: Table, columns: Mapping[str, Any]) -> None:
+        """Insert one row that belongs to no load."""
+        given = {**columns, "_dlt_load_id": _NOT_LOADED}
+        names, marks = ", ".join(given), ", ".join(["%s"] * len(given))
+        self.rows(
+            f"INSERT INTO {self.name(table.name)} ({names}) VALUES ({marks})", *given.values()
+        )
+
+    def name(self, table: str) -> str:
+        """The qualified name of a table."""
+        return self._client.make_qualified_table_name(table)
+
+    def has_table(self, table: str) -> bool:
+        """Whether the destination has the table yet."""
+        with self._lock, _translated("read", "the ledger"):
+            try:
+                self._client.execute_sql(f"SELECT 1 FROM {self.name(table)} WHERE 1 = 0")
+            except DestinationUndefinedEntity:
+                return False
+        return True
+
+    def _connect(self) -> None:
+        outer = self._outer
+        self._pipeline = dlt.pipeline(
+            f"{outer.pipeline_name}_ledger",
+            destination=outer.destination,
+            dataset_name=outer.dataset_name,
+            pipelines_dir=outer.pipelines_dir,
+        )
+        self._client = self._pipeline.sql_client()
+        self._client.open_connection()
+        self._stack.callback(self._client.close_connection)
+        if self._pipeline.has_pending_data:
+            # Now, and not with the next load: its input rows may be of someone erased by then.
+            self._pipeline.run()
+
+    def _run(self, resources: list[DltResource]) -> None:
+        info: LoadInfo = self._pipeline.run(
+            resources, schema=dlt.Schema(self._pipeline.pipeline_name)
+        )
+        info.raise_on_failed_jobs()
+
+    def _apart(self, work: Callable[[], None]) -> None:
+        """Do work with this pipeline while the outer one may be extracting.
+
+        dlt keeps the context of a running extract by thread and one active pipeline by process: so
+        it takes a thread of its own, and the outer pipeline is made active again.
+        """
+        with self._lock, ThreadPoolExecutor(1, thread_name_prefix="ledger") as thread:
+            try:
+                thread.submit(work).result()
+            finally:
+                self._outer.activate()
+
+
+@contextmanager
+def _translated(verb: str, what: str) -> Iterator[None]:
+    """Turn whatever the destination raises into an error of ours, without its values."""
+    try:
+        yield
+    except (DestinationError, Busy):
+        raise
+    except Exception as error:
+        if _LOCKED in str(error).lower():
+            raise Busy(
+                "Another process has the DuckDB file open: a second run, a notebook or a DuckDB "
+                "shell. Run again when it has ended; nothing was bought."
+            ) from error
+        raise DestinationError(
+            f"Could not {verb} {what} at the destination: {type(error).__name__}."
+        ) from error

@@ -1,0 +1,141 @@
+"""The settings under ``sources.amplemarket``, resolved dlt's way.
+
+Arguments come first, then the environment (``SOURCES__AMPLEMARKET__REVEAL_EMAIL=true``), then
+``.dlt/config.toml`` and ``.dlt/secrets.toml``.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any, Literal, Optional
+
+import dlt
+from dlt.common.configuration import configspec, resolve_configuration
+from dlt.common.configuration.exceptions import ConfigurationException
+from dlt.common.configuration.specs import BaseConfiguration
+from dlt.common.typing import TSecretStrValue
+
+from amplemarket_source.errors import SettingsError
+
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "LEADS_PER_REQUEST",
+    "MAX_REQUESTS_IN_FLIGHT",
+    "SECTIONS",
+    "Settings",
+    "parse_age",
+    "resolve_settings",
+]
+
+SECTIONS = ("sources", "amplemarket")
+DEFAULT_BASE_URL = "https://api.amplemarket.com"
+
+LEADS_PER_REQUEST = 2_500
+"""25 pages: the POST and the polls weigh little, and a held batch puts little at stake."""
+
+MAX_REQUESTS_IN_FLIGHT = 16
+"""Cursors are read one after the other, so the rate limit is reached by reading side by side."""
+
+_LARGEST_REQUEST = 10_000  # the safer of the guide's two figures (API facts 2.3)
+_AGE = re.compile(r"\s*(\d+)\s*([smhdw])\s*")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@configspec
+class Settings(BaseConfiguration):
+    """Every setting of the contract; the README explains them for users.
+
+    Ages are text such as ``30d``, ``12h`` or ``0s``. ``None`` for ``refresh_after`` means that
+    an enriched lead is never bought again, for ``max_credits`` that there is no cap.
+    """
+
+    api_key: TSecretStrValue = dlt.secrets.value
+    base_url: str = DEFAULT_BASE_URL
+    requests_per_minute: float = 500
+    leads_per_request: int = LEADS_PER_REQUEST
+    max_requests_in_flight: int = MAX_REQUESTS_IN_FLIGHT
+    reveal_email: bool = False
+    reveal_phone_numbers: bool = False
+    refresh_after: Optional[str] = None  # noqa: UP045 - dlt reads the annotation at run time
+    retry_not_found_after: str = "30d"
+    max_credits: Optional[float] = None  # noqa: UP045
+    poll_timeout: str = "1h"
+    on_ambiguous: Literal["hold", "resubmit"] = "hold"
+    schema_contract: Optional[Any] = None  # noqa: UP045
+
+    def on_resolved(self) -> None:
+        """Refuse what cannot be, before anything is sent.
+
+        Raises:
+            SettingsError: naming the setting.
+        """
+        if not 1 <= self.leads_per_request <= _LARGEST_REQUEST:
+            raise _wrong("leads_per_request", f"must be from 1 to {_LARGEST_REQUEST:,}")
+        if self.max_requests_in_flight < 1:
+            raise _wrong("max_requests_in_flight", "must be at least 1")
+        if self.requests_per_minute <= 0:
+            raise _wrong("requests_per_minute", "must be more than 0")
+        if self.max_credits is not None and self.max_credits < 0:
+            raise _wrong("max_credits", "cannot be negative")
+        for name in ("refresh_after", "retry_not_found_after", "poll_timeout"):
+            value = getattr(self, name)
+            if value is not None:
+                parse_age(value, setting=name)
+
+    @property
+    def refresh_age(self) -> timedelta | None:
+        return None if self.refresh_after is None else parse_age(self.refresh_after)
+
+    @property
+    def not_found_age(self) -> timedelta:
+        return parse_age(self.retry_not_found_after)
+
+    @property
+    def poll_seconds(self) -> float:
+        return parse_age(self.poll_timeout).total_seconds()
+
+
+def parse_age(text: str, *, setting: str = "age") -> timedelta:
+    """``"30d"`` as a duration; units are s, m, h, d and w.
+
+    Raises:
+        SettingsError: the text is not a whole number with a unit.
+
+    Example:
+        >>> parse_age("12h")
+        datetime.timedelta(seconds=43200)
+    """
+    found = _AGE.fullmatch(str(text))
+    if found is None:
+        raise _wrong(setting, f"{text!r} is not an age such as 30d, 12h or 0s")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def resolve_settings(**explicit: Any) -> Settings:
+    """The settings as dlt finds them, with ``explicit`` ones first (``None`` means not given).
+
+    Raises:
+        SettingsError: a setting is missing or cannot be; the text says where to put it.
+    """
+    given = {name: value for name, value in explicit.items() if value is not None}
+    try:
+        return resolve_configuration(Settings(), sections=SECTIONS, explicit_value=given)
+    except SettingsError:
+        raise
+    except ConfigurationException as error:
+        name = next(iter(getattr(error, "traces", {})), "") or getattr(error, "field_name", "")
+        if name == "api_key":
+            raise SettingsError(
+                "No API key: set sources.amplemarket.api_key in .dlt/secrets.toml or the "
+                "environment variable SOURCES__AMPLEMARKET__API_KEY. "
+                "`amplemarket run people LEADS --sandbox` works without one."
+            ) from None
+        # The text of dlt's error can hold the value, so only the setting is named.
+        raise SettingsError(
+            f"sources.amplemarket.{name or '?'}: the value has the wrong type."
+        ) from None
+
+
+def _wrong(setting: str, why: str) -> SettingsError:
+    return SettingsError(f"sources.amplemarket.{setting}: {why}.")
