@@ -1,0 +1,1 @@
+"""From Arrow tables to the destination, through dlt."""

@@ -1,0 +1,53 @@
+"""Finished requests of a run as the rows of one load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow.compute as pc
+
+from amplemarket_source.purchase.collect import Answer
+from amplemarket_source.run import Run
+from amplemarket_source.tables.answers import AnswerTables, TableBatch
+from amplemarket_source.tables.memory import ColumnMemory
+
+__all__ = ["read_answers"]
+
+
+def read_answers(
+    run: Run, answers: Iterable[Answer], memory: ColumnMemory, load_id: str
+) -> Iterator[TableBatch]:
+    """The table batches of ``answers``; counts them in the run's report.
+
+    All answers are waited for before the first row: the newest has to come first.
+    """
+    tables = AnswerTables(memory, load_id, run.work, run.clock.now, run.suppressions.among)
+    finished = list(answers)
+    for batch in tables.batches(finished):
+        _count(run, batch)
+        yield batch
+    run.report.new_fields.update(memory.new_fields)
+    run.report.requests_loaded += len(finished)
+
+
+def _count(run: Run, batch: TableBatch) -> None:
+    report = run.report
+    for table, rows in batch.items():
+        real = rows
+        if "_dlt_list_idx" in rows.column_names:
+            real = rows.filter(pc.greater_equal(rows.column("_dlt_list_idx"), 0))
+        report.loaded[table] += real.num_rows
+    if "enrichment_results" in batch:
+        results = batch["enrichment_results"]
+        for value in results.column("status").value_counts():
+            report.outcomes[value["values"].as_py()] += value["counts"].as_py()
+        removed = results.filter(pc.equal(results.column("status"), "gdpr_removed"))
+        is_person = pc.equal(removed.column("kind"), "people")
+        if removed.num_rows:
+            run.erase(removed.filter(is_person).column("lead_key").to_pylist())
+    if "enrichment_requests" in batch:
+        for name in ("email_credits_estimated", "phone_credits_estimated"):
+            report.credits[name] += pc.sum(batch["enrichment_requests"].column(name)).as_py()
+    if "rejects" in batch:
+        for reason in batch["rejects"].column("reason").to_pylist():
+            report.rejects[reason] += 1

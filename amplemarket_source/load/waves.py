@@ -1,0 +1,167 @@
+"""Loading while the run still buys and reads: a wave of finished requests at a time.
+
+A long run is visible in the warehouse while it goes on, and a crash costs one wave. Fetching goes
+on in the run's threads during a load.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from typing import Any
+
+import dlt
+from dlt.extract import DltSource
+from dlt.load.exceptions import LoadClientJobFailed
+
+from amplemarket_source.clock import SystemClock
+from amplemarket_source.errors import AmplemarketError, DestinationError
+from amplemarket_source.load.answers import read_answers
+from amplemarket_source.load.resources import resources
+from amplemarket_source.purchase.collect import Answer
+from amplemarket_source.purchase.lease import exclusive_ledger
+from amplemarket_source.run import Run
+from amplemarket_source.tables.answers import TableBatch
+from amplemarket_source.tables.memory import ColumnMemory
+
+__all__ = ["load_pending", "load_waves"]
+
+logger = logging.getLogger("amplemarket")
+
+_LEADS_IN_WAVE = 20_000
+"""A load has a fixed cost of a second or two; this many leads are worth it."""
+_SECONDS_IN_WAVE = 30.0
+_END = None
+
+
+def load_pending(pipeline: dlt.Pipeline) -> None:
+    """Load the packages that an earlier run left behind; call it before anything else.
+
+    dlt would load them instead of new data, without saying so (dlt facts D1), so they come first.
+    One that the destination will never take is given up: its requests are not settled by it, so
+    the run that follows reads their pages again, from this disk or from the API.
+
+    Raises:
+        Busy: another run is going on.
+        DestinationError: the destination cannot be reached.
+    """
+    if not pipeline.has_pending_data:
+        return
+    with exclusive_ledger(pipeline, SystemClock(), on_lost=lambda _: None):
+        try:
+            _load(pipeline, None)
+        except DestinationError as error:
+            if not any(isinstance(cause, LoadClientJobFailed) for cause in _chain(error)):
+                raise
+            logger.warning("An earlier load cannot be finished and is made anew: %s", error)
+            pipeline.abort_packages()
+
+
+def load_waves(pipeline: dlt.Pipeline, run: Run) -> None:
+    """Load every request of a prepared run as it is finished.
+
+    Raises:
+        DestinationError: a load failed; pages stay on disk and load with the next run.
+        KeyRefused: the API refused the key before anything was bought.
+    """
+    started = time.monotonic()
+    with closing(_waves(run)) as waves:
+        for wave in waves:
+            before = time.monotonic()
+            _load(pipeline, _source(run, wave))
+            run.report.seconds["load"] += time.monotonic() - before
+            for answer in wave:
+                answer.pages.remove()
+    if not run.ledger.has_table("people"):
+        # A first run that found nothing still leaves every table of the contract.
+        _load(pipeline, _source(run, []))
+    run.report.seconds["total"] += time.monotonic() - started
+
+
+def _source(run: Run, wave: list[Answer]) -> DltSource:
+    def read(memory: ColumnMemory, load_id: str) -> Iterator[TableBatch]:
+        return read_answers(run, wave, memory, load_id)
+
+    factory = dlt.source(lambda: resources(read), name="amplemarket", max_table_nesting=0)
+    source: DltSource = factory()
+    if run.settings.schema_contract is not None:
+        source.schema_contract = run.settings.schema_contract
+    return source
+
+
+def _load(pipeline: dlt.Pipeline, source: Any) -> None:
+    try:
+        info = pipeline.run(source) if source is not None else pipeline.run()
+        info.raise_on_failed_jobs()
+    except AmplemarketError:
+        raise
+    except Exception as error:
+        ours = [cause for cause in _chain(error) if isinstance(cause, AmplemarketError)]
+        if ours:
+            raise ours[0] from error
+        *_, root = _chain(error)
+        raise DestinationError(
+            f"The load into {pipeline.dataset_name} failed ({type(root).__name__}). "
+            "Nothing is lost: run again once the destination is well, the answers are on disk."
+        ) from error
+
+
+def _waves(run: Run) -> Generator[list[Answer], None, None]:
+    """The run's answers, gathered while a thread of its own waits for them."""
+    found: queue.Queue[Answer | BaseException | None] = queue.Queue()
+
+    def gather() -> None:
+        try:
+            for answer in run.answers():
+                found.put(answer)
+        except BaseException as error:
+            found.put(error)
+        else:
+            found.put(_END)
+
+    thread = threading.Thread(target=gather, name="amplemarket-answers", daemon=True)
+    thread.start()
+    try:
+        yield from _gathered(found)
+    finally:
+        # Also after a load that failed: nothing more is bought, what is under way is recorded.
+        run.stop()
+        thread.join()
+
+
+def _gathered(found: queue.Queue[Answer | BaseException | None]) -> Iterator[list[Answer]]:
+    wave: list[Answer] = []
+    until = 0.0
+    while True:
+        try:
+            patience = max(0.0, until - time.monotonic()) if wave else None
+            item = found.get(timeout=patience)
+        except queue.Empty:
+            yield wave
+            wave = []
+            continue
+        if item is _END or isinstance(item, BaseException):
+            break
+        if not wave:
+            until = time.monotonic() + _SECONDS_IN_WAVE
+        wave.append(item)
+        if sum(answer.record.lead_count for answer in wave) >= _LEADS_IN_WAVE:
+            yield wave
+            wave = []
+    if wave:
+        yield wave
+    if isinstance(item, BaseException):
+        raise item
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    current: BaseException | None = error
+    seen: set[int] = set()
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__

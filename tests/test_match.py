@@ -1,0 +1,141 @@
+"""Rows of an answer find their leads by what they echo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from amplemarket_source.kinds import PEOPLE
+from amplemarket_source.leads.identity import lead_key
+from amplemarket_source.leads.workbench import open_workbench
+from amplemarket_source.purchase.records import RequestRecord
+from amplemarket_source.tables.match import Matched, echo_schema, match
+
+RECORD = RequestRecord("key-1", PEOPLE, "completed", "18", 3, 1.5, 0.0)
+Lead = dict[str, str]
+LEADS: list[Lead] = [
+    {"email": "ada@initech.example"},
+    {"linkedin_url": "https://www.linkedin.com/in/grace/"},
+    {"name": "Alan  Turing", "company_domain": "bletchley.example"},
+]
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    folder: Path = tmp_path_factory.mktemp("workbench")
+    with open_workbench(folder) as connection:
+        yield connection
+
+
+def ask(work: duckdb.DuckDBPyConnection, leads: list[Lead]) -> None:
+    work.execute("CREATE OR REPLACE TABLE request_leads (request_key TEXT, lead_key TEXT)")
+    work.execute(
+        "CREATE OR REPLACE TABLE asked_fields (lead_key TEXT, email TEXT, linkedin_url TEXT, "
+        "company_domain TEXT, company_name TEXT, name TEXT, title TEXT, domain TEXT)"
+    )
+    for lead in leads:
+        key = lead_key(PEOPLE, lead)
+        work.execute("INSERT INTO request_leads VALUES ('key-1', ?)", [key])
+        values = [lead.get(name) for name in PEOPLE.identifying]
+        work.execute("INSERT INTO asked_fields VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", [key, *values])
+
+
+def answer(*rows: dict[str, object]) -> pa.Table:
+    complete = [
+        {"position": i, "result_id": str(i), "has_email": False, "has_phone": False, **row}
+        for i, row in enumerate(rows)
+    ]
+    return pa.Table.from_pylist(complete, schema=echo_schema(PEOPLE))
+
+
+def by_lead(matched: Matched) -> dict[str, tuple[str, str | None]]:
+    return {
+        row["lead_key"]: (row["status"], row["entity_id"]) for row in matched.results.to_pylist()
+    }
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20
+)
+@given(order=st.permutations(range(3)), missing=st.sets(st.integers(0, 2)))
+def test_rows_match_in_any_order_and_a_lead_without_a_row_is_unanswered(
+    work: duckdb.DuckDBPyConnection, order: list[int], missing: set[int]
+) -> None:
+    ask(work, LEADS)
+    rows = [
+        {"status": "enriched", "entity_id": f"p{i}", **LEADS[i]} for i in order if i not in missing
+    ]
+    matched = match(RECORD, answer(*rows), work)
+    assert by_lead(matched) == {
+        lead_key(PEOPLE, lead): ("unanswered", None) if i in missing else ("enriched", f"p{i}")
+        for i, lead in enumerate(LEADS)
+    }
+    assert matched.leftover.num_rows == 0
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        {"email": " ADA@Initech.Example"},
+        {"email": "ada@initech.example", "name": None},
+    ],
+)
+def test_a_row_matches_whatever_way_the_api_spells_the_echo(
+    work: duckdb.DuckDBPyConnection, echo: Lead
+) -> None:
+    ask(work, LEADS)
+    matched = match(RECORD, answer({"status": "not_found", **echo}), work)
+    assert by_lead(matched)[lead_key(PEOPLE, LEADS[0])] == ("not_found", None)
+
+
+def test_a_row_that_echoes_only_some_fields_belongs_to_the_one_lead_it_can_mean(
+    work: duckdb.DuckDBPyConnection,
+) -> None:
+    ask(work, LEADS)
+    matched = match(
+        RECORD, answer({"status": "enriched", "entity_id": "p", "name": "alan turing"}), work
+    )
+    assert by_lead(matched)[lead_key(PEOPLE, LEADS[2])] == ("enriched", "p")
+
+
+def test_a_row_that_could_mean_two_leads_is_left_over(work: duckdb.DuckDBPyConnection) -> None:
+    two = [{"name": "Alan Turing", "company_name": company} for company in ("A", "B")]
+    ask(work, two)
+    matched = match(
+        RECORD, answer({"status": "enriched", "entity_id": "p", "name": "Alan Turing"}), work
+    )
+    assert {status for status, _ in by_lead(matched).values()} == {"unanswered"}
+    assert matched.leftover.column("reason").to_pylist() == ["answers_no_lead"]
+
+
+def test_an_extra_row_and_a_second_answer_are_left_over_with_the_person(
+    work: duckdb.DuckDBPyConnection,
+) -> None:
+    ask(work, LEADS[:1])
+    matched = match(
+        RECORD,
+        answer(
+            {"status": "not_found", **LEADS[0]},
+            {"status": "enriched", "entity_id": "p1", **LEADS[0]},
+            {"status": "enriched", "entity_id": "p2", "email": "stranger@hooli.example"},
+        ),
+        work,
+    )
+    assert by_lead(matched) == {lead_key(PEOPLE, LEADS[0]): ("enriched", "p1")}
+    leftover = {(row["reason"], row["entity_id"]) for row in matched.leftover.to_pylist()}
+    assert leftover == {("answers_no_lead", "p2"), ("lead_answered_twice", None)}
+
+
+def test_an_undocumented_status_leaves_the_lead_unanswered(
+    work: duckdb.DuckDBPyConnection,
+) -> None:
+    ask(work, LEADS[:1])
+    matched = match(RECORD, answer({"status": "pending", **LEADS[0]}), work)
+    assert by_lead(matched) == {lead_key(PEOPLE, LEADS[0]): ("unanswered", None)}
+    assert matched.leftover.column("reason").to_pylist() == ["unknown_status"]
