@@ -1,0 +1,123 @@
+"""How far a run is, on standard error: one live line on a terminal, else a line a minute."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from amplemarket_source.report import Report
+
+__all__ = ["progress_line", "showing"]
+
+_SECONDS_BETWEEN_LINES = 60.0
+
+
+@contextmanager
+def showing(report: Report, *, quiet: bool) -> Iterator[None]:
+    """Show the progress of a run for as long as the block lasts.
+
+    Args:
+        report: counts what happens.
+        quiet: show nothing.
+    """
+    if quiet:
+        yield
+    elif sys.stderr.isatty():
+        with _live(report):
+            yield
+    else:
+        with _plain(report):
+            yield
+
+
+def progress_line(report: Report, elapsed: float) -> str:
+    """Requests in flight and done, leads fetched, rows loaded, credits, time, time left.
+
+    Short enough for a terminal of 80 columns.
+
+    Example::
+
+        >>> progress_line(report, 12.0)
+        '3 in flight, 1 done · 400/1,200 leads · 2,310 rows · 200.0 credits · 12 s · 24 s left'
+    """
+    wanted = sum(plan.to_buy for plan in report.plans) - report.leads_not_bought
+    started = report.requests_bought + report.requests_resumed
+    over = len(report.running_requests) + len(report.expired_requests)
+    in_flight = max(0, started - report.requests_loaded - over)
+    fetched = report.rows_fetched
+    spent = sum(report.credits.values())
+    parts = [
+        f"{in_flight:,} in flight, {report.requests_loaded:,} done",
+        f"{fetched:,}/{max(wanted, fetched):,} leads",
+        f"{sum(report.loaded.values()):,} rows",
+        f"{spent:,.1f} credits",
+        _duration(elapsed),
+    ]
+    left = _seconds_left(report, fetched, wanted, elapsed)
+    if left is not None:
+        parts.append(f"{_duration(left)} left")
+    return " · ".join(parts)
+
+
+def _seconds_left(report: Report, fetched: int, wanted: int, elapsed: float) -> float | None:
+    if not 0 < fetched < wanted:
+        return None
+    # The rate limit says what is possible at best, the pace so far what is likely.
+    share_left = 1 - fetched / wanted
+    at_best = share_left * sum(plan.least_seconds for plan in report.plans)
+    return max(at_best, elapsed * share_left / (1 - share_left))
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+@contextmanager
+def _live(report: Report) -> Iterator[None]:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    started = time.monotonic()
+
+    def render() -> Text:
+        return Text(_line_or_nothing(report, started), overflow="ellipsis", no_wrap=True)
+
+    console = Console(stderr=True)
+    with Live(console=console, get_renderable=render, transient=True, refresh_per_second=2):
+        yield
+
+
+@contextmanager
+def _plain(report: Report) -> Iterator[None]:
+    started = time.monotonic()
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.wait(_SECONDS_BETWEEN_LINES):
+            print(_line_or_nothing(report, started), file=sys.stderr, flush=True)
+
+    thread = threading.Thread(target=write, name="amplemarket-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _line_or_nothing(report: Report, started: float) -> str:
+    try:
+        return progress_line(report, time.monotonic() - started)
+    except RuntimeError:
+        # A counter grew while it was read; the next line is right again.
+        return ""

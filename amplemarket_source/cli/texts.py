@@ -1,0 +1,180 @@
+"""Figures as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from amplemarket_source.plan.plan import Plan
+
+__all__ = ["columns", "number", "plan_line", "plan_text", "summary_text"]
+
+_SECTION = "  {:<12}{}"
+_NEW_FIELDS_SHOWN = 4
+
+
+def number(value: float) -> str:
+    """``1234.5`` as ``1,234.5``, ``3.0`` as ``3``."""
+    return f"{value:,.1f}".removesuffix(".0")
+
+
+def columns(rows: list[tuple[str, ...]]) -> list[str]:
+    """Rows of text set in columns of equal width."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def plan_line(plan: Plan) -> str:
+    """The plan in one line, before the money is spent."""
+    if not plan.batches:
+        return f"{plan.kind}: {number(plan.read)} rows read, nothing to buy."
+    return (
+        f"{plan.kind}: {number(plan.read)} rows read, {number(plan.to_buy)} to buy in "
+        f"{len(plan.batches):,} requests, at most {_credits(plan)}, "
+        f"at least {plan.least_seconds:,.0f} s at the rate limit."
+    )
+
+
+def plan_text(plan: Plan) -> str:
+    """The plan for ``amplemarket plan``."""
+    in_flight = number(plan.in_flight) + (f" ({number(plan.held)} held)" if plan.held else "")
+    rows = [
+        ("rows read", number(plan.read)),
+        ("invalid", number(plan.invalid)),
+        ("duplicate", number(plan.duplicate)),
+        ("fresh", number(plan.fresh)),
+        ("suppressed", number(plan.suppressed)),
+        ("in flight", in_flight),
+        ("to buy", number(plan.to_buy)),
+        ("requests", number(len(plan.batches))),
+        ("at most", _credits(plan)),
+        ("at least", f"{plan.least_seconds:,.0f} s at {plan.requests_per_minute:g} calls a minute"),
+    ]
+    if plan.ignored_columns:
+        rows.append(("ignored", "columns " + ", ".join(plan.ignored_columns)))
+    return "\n".join([f"Plan for {plan.kind} (nothing was sent)", *map(_line, rows)])
+
+
+def summary_text(document: Mapping[str, Any], arguments: str) -> str:
+    """A run in ten seconds of reading.
+
+    Args:
+        document: what ``--json`` prints.
+        arguments: for the commands that it proposes, see ``Target.arguments``.
+    """
+    sections = [
+        ("input", _input_text(document)),
+        ("bought", _bought_text(document)),
+        ("outcome", _listed(document["outcomes"])),
+        ("credits", _credit_text(document["credits"])),
+        ("rejects", _listed(document["rejects"])),
+        ("new fields", _new_fields_text(document["new_fields"])),
+        ("time", ", ".join(f"{k} {v:,.1f} s" for k, v in document["seconds"].items())),
+        ("where", f"{document['destination']}, dataset {document['dataset']}"),
+    ]
+    return "\n".join(
+        [
+            _headline(document),
+            *[_line(section) for section in sections if section[1]],
+            *_table_lines(document["rows"], document["tables"]),
+            *[f"  ! {error['message']}" for error in document["errors"]],
+            *_next_steps(document, arguments),
+        ]
+    )
+
+
+def _table_lines(loaded: Mapping[str, int], tables: Mapping[str, int]) -> list[str]:
+    shown = [name for name, count in tables.items() if count]
+    if not shown:
+        return []
+    rows = [(name, number(tables[name]), number(loaded.get(name, 0))) for name in shown]
+    width = max(len(name) for name in shown)
+    return [
+        f"  {'table':<{width}}  {'rows':>12}  {'this run':>12}",
+        *[f"  {name:<{width}}  {count:>12}  {new:>12}" for name, count, new in rows],
+    ]
+
+
+def _new_fields_text(fields: Mapping[str, str]) -> str:
+    names = [f"{name} ({data_type})" for name, data_type in fields.items()]
+    rest = len(names) - _NEW_FIELDS_SHOWN
+    more = [f"and {rest:,} more (--json names them)"] if rest > 0 else []
+    return ", ".join(names[:_NEW_FIELDS_SHOWN] + more)
+
+
+def _headline(document: Mapping[str, Any]) -> str:
+    if document["exit_code"] == 0:
+        return "Done: every lead is settled."
+    return f"Not everything is settled (exit code {document['exit_code']})."
+
+
+def _next_steps(document: Mapping[str, Any], arguments: str) -> list[str]:
+    requests, steps = document["requests"], []
+    for key, at_stake in requests["held"].items():
+        steps.append(
+            f"  > {number(at_stake)} credits at stake, nobody knows whether the API took it: "
+            f"amplemarket release {key} --drop{arguments} (or --resubmit)"
+        )
+    steps += [
+        f"  > the API does not know this request any more: "
+        f"amplemarket release {key} --drop{arguments} (or --resubmit)"
+        for key in requests["expired"]
+    ]
+    if requests["running"]:
+        steps.append(
+            f"  > {len(requests['running']):,} requests are still running: "
+            f"amplemarket resume{arguments} (or status, then cancel REQUEST_ID)"
+        )
+    unanswered = document["outcomes"].get("unanswered", 0)
+    if document["leads"]["not_bought"] or unanswered:
+        steps.append("  > the same command again buys what is missing")
+    return steps
+
+
+def _input_text(document: Mapping[str, Any]) -> str:
+    return "; ".join(
+        f"{number(plan['read'])} {plan['kind']} rows: {number(plan['to_buy'])} to buy, "
+        f"{number(plan['fresh'])} known, {number(plan['duplicate'])} duplicate, "
+        f"{number(plan['invalid'])} invalid"
+        + "".join(
+            f", {number(plan[name])} {name.replace('_', ' ')}"
+            for name in ("suppressed", "in_flight")
+            if plan[name]
+        )
+        for plan in document["plans"]
+    )
+
+
+def _bought_text(document: Mapping[str, Any]) -> str:
+    requests, leads = document["requests"], document["leads"]
+    text = f"{number(leads['bought'])} leads in {requests['bought']:,} requests"
+    if leads["not_bought"]:
+        text += f", {number(leads['not_bought'])} not bought"
+    if requests["resumed"]:
+        text += f"; {requests['resumed']:,} earlier requests resumed"
+    return text
+
+
+def _credit_text(estimated: Mapping[str, float]) -> str:
+    named = {name.removesuffix("_credits_estimated"): value for name, value in estimated.items()}
+    return ", ".join(f"{number(value)} {name}" for name, value in named.items()) + (
+        " (estimated)" if named else ""
+    )
+
+
+def _listed(counts: Mapping[str, float]) -> str:
+    return ", ".join(f"{number(count)} {name}" for name, count in counts.items())
+
+
+def _credits(plan: Plan) -> str:
+    return (
+        f"{number(plan.email_credits_max)} email and {number(plan.phone_credits_max)} phone credits"
+    )
+
+
+def _line(row: tuple[str, str]) -> str:
+    return _SECTION.format(*row)

@@ -1,0 +1,1 @@
+"""Looking after what was bought: status, cancel, release, erasure on request, health."""

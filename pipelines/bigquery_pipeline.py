@@ -1,0 +1,20 @@
+"""Leads to BigQuery: credentials and key in .dlt/secrets.toml.
+
+Install with ``pip install 'dlt-source-amplemarket[bigquery]'``; then
+``python bigquery_pipeline.py leads.csv``, where the file may as well be ``gs://bucket/leads.csv``.
+"""
+
+import sys
+
+import dlt
+
+from amplemarket_source import amplemarket
+
+
+def main(leads: str) -> None:
+    pipeline = dlt.pipeline("amplemarket", destination="bigquery", dataset_name="amplemarket_data")
+    print(pipeline.run(amplemarket(leads=leads, reveal_email=True, max_credits=1_000)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

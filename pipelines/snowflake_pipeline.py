@@ -1,0 +1,20 @@
+"""A table in Snowflake to people in Snowflake: credentials and key in .dlt/secrets.toml.
+
+Install with ``pip install 'dlt-source-amplemarket[snowflake]'``. The leads are read through dlt, so
+they never leave the pipeline's own connection.
+"""
+
+import dlt
+
+from amplemarket_source import amplemarket
+
+
+def main() -> None:
+    pipeline = dlt.pipeline("amplemarket", destination="snowflake", dataset_name="amplemarket_data")
+    crm = dlt.dataset(pipeline.destination, "crm")
+    contacts = crm("SELECT id AS external_id, email FROM contacts WHERE email IS NOT NULL")
+    print(pipeline.run(amplemarket(leads=contacts, refresh_after="90d")))
+
+
+if __name__ == "__main__":
+    main()
