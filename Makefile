@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 
 # The main job against the bundled API server: no key, no account, nothing spent.
 demo: .venv/demo
@@ -18,6 +18,10 @@ lint: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The table of ratios against plain dlt and DuckDB alone; half an hour on two cores.
+bench: .venv/bench
+	$(BIN)/python -m benchmarks
+
 .venv/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "Python 3.10 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
@@ -30,6 +34,10 @@ lint: .venv/dev
 .venv/dev: .venv/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@ .venv/demo
+
+.venv/bench: .venv/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	touch $@
 
 clean:
 	rm -rf .venv demo

@@ -1,0 +1,1 @@
+"""How fast and how large, as ratios against baselines measured in the same run."""

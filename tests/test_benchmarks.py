@@ -1,0 +1,29 @@
+"""The benchmark runs, and its four ways do the same work. No timing is asserted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import agree, server, table
+from benchmarks.measure import measure
+from benchmarks.ways import WAYS
+
+
+def test_the_four_ways_agree_on_the_rows(tmp_path: Path) -> None:
+    with server() as url:
+        measured = [measure(way, url, 30, tmp_path / way) for way in WAYS]
+    agree(measured)
+    assert measured[0].rows["people"] == 30
+    assert measured[0].rows["people__experiences"] == 150
+    assert measured[0].rows["companies__technologies"] == 30
+    assert "| 30 | floor |" in table(measured)
+
+
+def test_figures_of_different_work_are_refused(tmp_path: Path) -> None:
+    with server() as url:
+        few = measure("floor", url, 10, tmp_path / "few")
+        more = measure("floor", url, 20, tmp_path / "more")
+    with pytest.raises(SystemExit, match="other rows"):
+        agree([few, more])
