@@ -78,7 +78,8 @@ def erase(
 def scrub_pages(pipeline: dlt.Pipeline, keys: Iterable[str]) -> None:
     """Remove the pages waiting on this disk that hold one of the people with these keys.
 
-    They are read again from the API and redacted on the way to the tables, which is free. Only while no run of the pipeline is going on (`purchase.lease.exclusive_ledger`).
+    They are read again from the API, which is free, and redacted on the way to the tables. Only
+    while no run of the pipeline is going on (`purchase.lease.exclusive_ledger`).
     """
     Spool(WorkDir.of(pipeline).spool, Suppressions(keys).redact).scrub()
 

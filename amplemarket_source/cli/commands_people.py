@@ -33,8 +33,8 @@ def cancel(request_id: str, output: Output, target: Target, **options: Any) -> N
     given = given_settings(options)
     settings = resolve_settings(**given)
     pipeline = target.pipeline()
+    load_pending(pipeline)
     with output.working(), Run(pipeline, settings) as run:
-        load_pending(pipeline)
         run.prepare({})
         cancel_at_api(run, request_id)
     # Others in flight are asked once, in passing: one that has finished is loaded as well.
@@ -76,8 +76,8 @@ def release(
     again = choice == "resubmit"
     settings = resolve_settings(**given if again else given | {"api_key": NO_KEY_NEEDED})
     pipeline = target.pipeline()
+    load_pending(pipeline)
     with output.working(), Run(pipeline, settings) as run:
-        load_pending(pipeline)
         run.prepare({})
         code = "resubmitted" if again else "released"
         released = release_request(run, request_key, error_code=code)
@@ -134,9 +134,9 @@ def forget(
     from amplemarket_source.settings import resolve_settings
 
     pipeline = target.pipeline()
+    # A package that waits may hold the person and would bring them back.
+    load_pending(pipeline)
     with output.working(), Run(pipeline, resolve_settings(api_key=NO_KEY_NEEDED)) as run:
-        # A package that waits may hold the person and would bring them back.
-        load_pending(pipeline)
         has_tables = run.ledger.has_table("people")
         before = row_counts(run.ledger) if has_tables else {}
         forget_person(

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from amplemarket_source.cli.commands_find import find
 from amplemarket_source.cli.commands_people import cancel, forget, release
 from amplemarket_source.cli.commands_run import plan, resume, run
 from amplemarket_source.cli.commands_service import doctor, sandbox, status
@@ -104,7 +105,7 @@ def program() -> None:
     """
 
 
-for _command in (run, plan, resume, status, cancel, release, forget, doctor, sandbox):
+for _command in (run, plan, find, resume, status, cancel, release, forget, doctor, sandbox):
     program.add_command(_command)
 
 

@@ -28,7 +28,7 @@ from amplemarket_source.run import Run
 from amplemarket_source.tables.answers import TableBatch
 from amplemarket_source.tables.memory import ColumnMemory
 
-__all__ = ["load_pending", "load_waves"]
+__all__ = ["load_answers", "load_pending", "load_waves"]
 
 logger = logging.getLogger("amplemarket")
 
@@ -71,15 +71,24 @@ def load_waves(pipeline: dlt.Pipeline, run: Run) -> None:
     started = time.monotonic()
     with closing(_waves(run)) as waves:
         for wave in waves:
-            before = time.monotonic()
-            _load(pipeline, _source(run, wave))
-            run.report.seconds["load"] += time.monotonic() - before
-            for answer in wave:
-                answer.pages.remove()
+            load_answers(pipeline, run, wave)
     if not run.ledger.has_table("people"):
         # A first run that found nothing still leaves every table of the contract.
         _load(pipeline, _source(run, []))
     run.report.seconds["total"] += time.monotonic() - started
+
+
+def load_answers(pipeline: dlt.Pipeline, run: Run, answers: list[Answer]) -> None:
+    """Load finished requests and let go of their pages.
+
+    Raises:
+        DestinationError: the load failed; the pages stay on disk.
+    """
+    before = time.monotonic()
+    _load(pipeline, _source(run, answers))
+    run.report.seconds["load"] += time.monotonic() - before
+    for answer in answers:
+        answer.pages.remove()
 
 
 def _source(run: Run, wave: list[Answer]) -> DltSource:

@@ -102,9 +102,9 @@ class Buyer:
             self._hold(batch, error)
             raise
         except (AmplemarketError, Interrupted) as error:
-            self.budget.give_back(batch.credits_at_stake)
             self._drop(batch, error)
             raise
+        # For leads that the API refused. After an error nothing more is bought anyway.
         self.budget.give_back(batch.credits_at_stake - bought.batch.credits_at_stake)
         return bought
 

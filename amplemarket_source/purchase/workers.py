@@ -120,7 +120,7 @@ class Workers:
             self._report.expired(record)
             logger.warning("Request %s is not at the API any more.", record.request_key)
         except AmplemarketError as error:
-            if isinstance(error, (KeyRefused, InsufficientCredits)):
+            if isinstance(error, InsufficientCredits):
                 self.end_buying()
             if isinstance(error, KeyRefused):
                 self._stop()

@@ -24,7 +24,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _REVEALS = ("reveal_email", "reveal_phone_numbers")
 
 
-class BadRequest(Exception):  # noqa: N818 - the HTTP status's own name
+class BadRequest(Exception):
     """A request that the API refuses with 400.
 
     Attributes:

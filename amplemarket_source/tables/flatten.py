@@ -20,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from amplemarket_source.tables.columns import ARROW_TYPES, Table
+from amplemarket_source.tables.columns import ARROW_TYPES, Table, data_type_of
 from amplemarket_source.tables.contract import COMPANIES, ENRICHMENT_RESULTS, PEOPLE, children_of
 from amplemarket_source.tables.json_text import json_text_or_null
 from amplemarket_source.tables.labels import label_rows
@@ -150,15 +150,15 @@ class Flattener:
             if pa.types.is_null(array.type):
                 continue
             name = path[0] if self._is_flat else self._memory.field(table, path).name
-            target = self._memory.type_of(table, name)
-            if target is None:
+            data_type = self._memory.type_of(table, name)
+            if data_type is None:
                 if array.null_count == len(array):
                     continue
                 if self._memory.room(table) <= 0:
                     raise pa.ArrowInvalid(f"{table.name} has too many columns")
-                target = pa.string() if array.type.num_fields else array.type
-                self._memory.learn(table, name, target)
-            columns[name] = _conform(array, target)
+                data_type = "text" if array.type.num_fields else data_type_of(array.type)
+                self._memory.learn(table, name, data_type)
+            columns[name] = _conform(array, ARROW_TYPES[data_type])
         return columns
 
     def _table(

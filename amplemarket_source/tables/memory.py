@@ -30,7 +30,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 from dlt.common.schema import Schema
 
-from amplemarket_source.tables.columns import ARROW_TYPES, Table, data_type_of
+from amplemarket_source.tables.columns import ARROW_TYPES, DataType, Table
 from amplemarket_source.tables.contract import TABLES
 from amplemarket_source.tables.names import Field, field_at
 from amplemarket_source.tables.shape import Path
@@ -52,13 +52,13 @@ class ColumnMemory:
         new_fields: columns met for the first time, ``table.column``, with their type.
     """
 
-    def __init__(self, loaded: Mapping[str, Mapping[str, pa.DataType]] | None = None) -> None:
-        self._columns: dict[str, dict[str, pa.DataType]] = {}
+    def __init__(self, loaded: Mapping[str, Mapping[str, DataType]] | None = None) -> None:
+        self._columns: dict[str, dict[str, DataType]] = {}
         self._fields: dict[tuple[str, Path], Field] = {}
         self._schemas: dict[str, pa.Schema] = {}
         self.new_fields: dict[str, str] = {}
         for table in TABLES.values():
-            declared = {c.name: ARROW_TYPES[c.data_type] for c in table.columns}
+            declared = {column.name: column.data_type for column in table.columns}
             # Declared ones keep the declared type, whatever has become of them elsewhere.
             self._columns[table.name] = declared | {
                 name: known
@@ -72,7 +72,7 @@ class ColumnMemory:
         return cls(
             {
                 name: {
-                    column: ARROW_TYPES[hints["data_type"]]  # type: ignore[index]
+                    column: hints["data_type"]  # type: ignore[misc]
                     for column, hints in table.get("columns", {}).items()
                     if hints.get("data_type") in ARROW_TYPES
                 }
@@ -87,7 +87,7 @@ class ColumnMemory:
             known = self._fields[(table.name, path)] = field_at(table, path)
         return known
 
-    def type_of(self, table: Table, name: str) -> pa.DataType | None:
+    def type_of(self, table: Table, name: str) -> DataType | None:
         """The type the column has, or None while it has none."""
         return self._columns[table.name].get(name)
 
@@ -95,11 +95,11 @@ class ColumnMemory:
         """How many new columns the table takes."""
         return MOST_COLUMNS - len(self._columns[table.name])
 
-    def learn(self, table: Table, name: str, arrow_type: pa.DataType) -> None:
+    def learn(self, table: Table, name: str, data_type: DataType) -> None:
         """Give a new column its type, for ever."""
-        self._columns[table.name][name] = arrow_type
+        self._columns[table.name][name] = data_type
         self._schemas.pop(table.name, None)
-        self.new_fields[f"{table.name}.{name}"] = data_type_of(arrow_type)
+        self.new_fields[f"{table.name}.{name}"] = data_type
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -118,6 +118,10 @@ class ColumnMemory:
         if known is None:
             declared = table.arrow_schema
             types = self._columns[table.name].items()
-            further = [pa.field(name, kind) for name, kind in types if name not in declared.names]
+            further = [
+                pa.field(name, ARROW_TYPES[data_type])
+                for name, data_type in types
+                if name not in declared.names
+            ]
             known = self._schemas[table.name] = pa.schema([*declared, *further])
         return known

@@ -9,7 +9,7 @@ from typing import Any
 
 from amplemarket_source.tables.characters import clean_text, is_clean
 from amplemarket_source.tables.coerce import Lossy, coerce, common_type
-from amplemarket_source.tables.columns import DataType, Table, data_type_of
+from amplemarket_source.tables.columns import DataType, Table
 from amplemarket_source.tables.json_text import json_text_or_null, raw_text
 from amplemarket_source.tables.lenient_json import replaced_values
 from amplemarket_source.tables.memory import MOST_COLUMNS, ColumnMemory
@@ -126,36 +126,34 @@ class FieldCleaner:
         """Give every new field of the page the one type that holds all its values."""
         for table, fields in self._new.items():
             for name, places in fields.items():
-                target = common_type([place.value for place in places])
+                where, target = f"{table}.{name}", common_type([place.value for place in places])
                 for place in places:
                     self._subject = place.subject
                     if isinstance(place.value, (list, dict)):
-                        self._reject_replaced_within(f"{table}.{name}", place.value)
+                        self._reject_replaced_within(where, place.value)
                         place.columns[name] = json_text_or_null(place.value)
                     else:
-                        place.columns[name] = self.fit(f"{table}.{name}", target, place.value)
+                        place.columns[name] = self.fit(where, target, place.value)
 
     def _place(self, columns: dict[str, Any], table: Table, field: Field, item: Any) -> None:
-        where = f"{table.name}.{field.name}"
-        if field.is_object:
-            self.reject("field", f"{where}: not an object", item)
-            return
-        known = self._memory.type_of(table, field.name)
-        if known is None:
+        name = field.name
+        data_type = self._memory.type_of(table, name)
+        if data_type == "text" and type(item) is str and is_clean(item):
+            columns[name] = item
+        elif field.is_object:
+            self.reject("field", f"{table.name}.{name}: not an object", item)
+        elif data_type is None:
             places = self._new.setdefault(table.name, {})
-            if field.name not in places and self._memory.room(table) <= len(places):
-                self.reject("field", f"{table.name}: {MOST_COLUMNS} columns", {field.name: item})
+            if name not in places and self._memory.room(table) <= len(places):
+                self.reject("field", f"{table.name}: {MOST_COLUMNS} columns", {name: item})
                 return
-            columns[field.name] = None  # until all values of the page are known
-            place = _Place(columns, item, self._subject)
-            places.setdefault(field.name, []).append(place)
-            return
-        data_type = data_type_of(known)
-        if isinstance(item, (list, dict)) and data_type == "text" and not field.declared:
-            self._reject_replaced_within(where, item)
-            columns[field.name] = json_text_or_null(item)
+            columns[name] = None  # until all values of the page are known
+            places.setdefault(name, []).append(_Place(columns, item, self._subject))
+        elif isinstance(item, (list, dict)) and data_type == "text" and not field.declared:
+            self._reject_replaced_within(f"{table.name}.{name}", item)
+            columns[name] = json_text_or_null(item)
         else:
-            columns[field.name] = self.fit(where, data_type, item)
+            columns[name] = self.fit(f"{table.name}.{name}", data_type, item)
 
     def _item(self, table: Table, item: Any) -> dict[str, Any]:
         columns: dict[str, Any] = {}
