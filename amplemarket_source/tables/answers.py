@@ -137,7 +137,7 @@ class AnswerTables:
         """The tables of some pages: all at once, or in halves where one of them is odd."""
         try:
             tables = self._strictly(request, bodies, first)
-        except pa.ArrowInvalid:
+        except pa.ArrowException:  # whatever it is that Arrow cannot do with them
             if len(bodies) == 1:
                 yield self._tolerantly(request, bodies[0], first)
             else:

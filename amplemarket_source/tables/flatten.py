@@ -24,6 +24,7 @@ from amplemarket_source.tables.columns import ARROW_TYPES, Table, data_type_of
 from amplemarket_source.tables.contract import COMPANIES, ENRICHMENT_RESULTS, PEOPLE, children_of
 from amplemarket_source.tables.json_text import json_text_or_null
 from amplemarket_source.tables.labels import label_rows
+from amplemarket_source.tables.ranges import indices
 from amplemarket_source.tables.memory import ColumnMemory
 from amplemarket_source.tables.shape import DEEPEST, Path
 
@@ -112,28 +113,28 @@ class Flattener:
         nested = field_of(entities, child.path)
         columns: dict[str, pa.Array] = {}
         if nested is None or pa.types.is_null(nested.type):
-            parents = pa.array([], pa.int64())
+            parents, counts = pa.array([], pa.int64()), constant(0, len(ids), pa.int64())
         elif child.form == "labels":
-            parents, columns = label_rows(nested)
+            parents, counts, columns = label_rows(nested)
         else:
             parents = pc.cast(pc.list_parent_indices(nested), pa.int64())
+            counts = pc.cast(pc.fill_null(pc.list_value_length(nested), 0), pa.int64())
             items = pc.list_flatten(nested)
             if child.form == "values":
                 columns = {"value": items}
             elif pa.types.is_struct(items.type):
                 columns = self._columns(table, items, ())
-            elif items.null_count == len(items):
-                columns = {}
-            else:
+            elif items.null_count < len(items):
                 raise pa.ArrowInvalid(f"{child.path} does not hold objects")
-            columns["_dlt_list_idx"] = _positions(parents)
+            starts = pc.subtract(pc.cumulative_sum(counts), counts)
+            columns["_dlt_list_idx"] = pc.subtract(indices(len(items)), pc.take(starts, parents))
         keys = pc.take(ids, parents)
         columns[child.key] = columns["_dlt_parent_id"] = keys
         if len(keys):
             position = pc.cast(columns["_dlt_list_idx"], pa.string())
             columns["_dlt_id"] = pc.binary_join_element_wise(keys, position, ":")
         rows = self._table(table, columns, len(keys), lineage)
-        childless = ids.filter(pc.invert(pc.is_in(_indices(len(ids)), value_set=parents)))
+        childless = ids.filter(pc.equal(counts, 0))
         if not len(childless):
             return rows
         mark = {child.key: childless, "_dlt_parent_id": childless, "_dlt_id": childless}
@@ -217,18 +218,3 @@ def _conform(array: pa.Array, target: pa.DataType) -> pa.Array:
     if (given, target) in _SAFE_CASTS:
         return pc.cast(array, target)
     raise pa.ArrowInvalid(f"{given} where {target} is expected")
-
-
-def _positions(parents: pa.Array) -> pa.Array:
-    """0, 1, 2 ... anew for each run of equal parents."""
-    rows = _indices(len(parents))
-    if not len(parents):
-        return rows
-    changed = pc.not_equal(parents.slice(1), parents.slice(0, len(parents) - 1))
-    is_first = pa.concat_arrays([pa.array([True]), changed])
-    first = pc.fill_null_forward(pc.if_else(is_first, rows, pa.scalar(None, pa.int64())))
-    return pc.subtract(rows, first)
-
-
-def _indices(count: int) -> pa.Array:
-    return pa.array(range(count), pa.int64())

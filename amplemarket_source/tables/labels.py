@@ -9,21 +9,23 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from amplemarket_source.tables.ranges import indices
+
 __all__ = ["label_rows"]
 
 
-def label_rows(maps: pa.StructArray) -> tuple[pa.Array, dict[str, pa.Array]]:
+def label_rows(maps: pa.StructArray) -> tuple[pa.Array, pa.Array, dict[str, pa.Array]]:
     """Maps of label to count as rows.
 
     Returns:
-        For each row the index of its map, and the columns ``label``, ``headcount`` and
-        ``_dlt_list_idx``.
+        For each row the index of its map; for each map the number of its rows; the columns
+        ``label``, ``headcount`` and ``_dlt_list_idx``.
 
     Raises:
         pyarrow.ArrowInvalid: a count is not an integer.
     """
     count = len(maps)
-    rows = pa.array(range(count), pa.int64())
+    rows = indices(count)
     seen = pa.repeat(pa.scalar(0, pa.int64()), count)
     empty = pa.array([], pa.int64())
     parents, labels, counts, positions = [empty], [pa.array([], pa.string())], [empty], [empty]
@@ -39,8 +41,6 @@ def label_rows(maps: pa.StructArray) -> tuple[pa.Array, dict[str, pa.Array]]:
         positions.append(seen.filter(valid))
         labels.append(pa.repeat(pa.scalar(label), len(counts[-1])))
         seen = pc.add(seen, pc.cast(valid, pa.int64()))
-    return pa.concat_arrays(parents), {
-        "label": pa.concat_arrays(labels),
-        "headcount": pa.concat_arrays(counts),
-        "_dlt_list_idx": pa.concat_arrays(positions),
-    }
+    columns = {"label": labels, "headcount": counts, "_dlt_list_idx": positions}
+    joined = {name: pa.concat_arrays(arrays) for name, arrays in columns.items()}
+    return pa.concat_arrays(parents), seen, joined

@@ -9,11 +9,12 @@ field                                            column
 documented                                       its name, nested ones with ``__`` between the keys
 keys in lower-case snake case                    the same: ``location_details__postal_code``
 any other: ``fullName``, ``Full name``, ``2nd``  dlt's snake case and a mark made of the keys as
-``_dlt_id``, ``""``, ``ключ``                    they came: ``full_name_xa3f0c1d2e9``
+``_dlt_id``, ``""``, ``ключ``                    they came: ``full_name_xf7aef51db9``
 a name of ours (``person_id`` in an experience)  marked
 longer than 63 characters                        cut and marked
 a key that ends like a mark                      marked
-``v_text`` within an object                      marked, ``__xv_text``: dlt's variants end so
+``v_text`` within an object                      marked, ``__xv_text``: dlt's variants end in
+                                                 ``__v_text``
 ===============================================  ================================================
 
 ``fullName`` cannot be called ``full_name``, not even where it stands alone: when ``full_name``
@@ -45,6 +46,7 @@ _SNAKE_CASE = NamingConvention()
 _PLAIN = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _MARKED = re.compile(r".*_x[0-9a-f]{10}")
 _MARK_LENGTH = 12
+_BAD_START = re.compile(r"$|\d|v(_|$)")
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def field_at(table: Table, path: Path) -> Field:
         >>> field_at(PEOPLE, ("location_details", "city")).name
         'location_details__city'
         >>> field_at(PEOPLE, ("fullName",)).name
-        'full_name_x6f0f2a1b2c'
+        'full_name_xf7aef51db9'
     """
     if is_declared(table, path):
         return Field("__".join(path), declared=True, is_object=False)
@@ -86,14 +88,14 @@ def _column(table: Table, path: Path) -> str:
         and not _MARKED.fullmatch(name)
     ):
         return name
-    readable = "__".join(_readable(key) for key in path).replace("__v_", "__xv_")
+    readable = "__".join(_readable(key) for key in path)[: LONGEST_NAME - _MARK_LENGTH]
     # JSON keeps the keys apart whatever they hold.
     digest = hashlib.sha256(json.dumps(path).encode()).hexdigest()[: _MARK_LENGTH - 2]
-    return f"{readable[: LONGEST_NAME - _MARK_LENGTH].rstrip('_')}_x{digest}"
+    return f"{readable.removesuffix('__v').rstrip('_')}_x{digest}"
 
 
 def _readable(key: str) -> str:
     start = key.strip()[: 2 * LONGEST_NAME]
     normal = _SNAKE_CASE.normalize_identifier(start) if start else ""
     letters = re.sub(r"[^a-z0-9]+", "_", normal).strip("_")
-    return letters if letters and not letters[0].isdigit() else f"x{letters}"
+    return f"x{letters}" if _BAD_START.match(letters) else letters

@@ -18,6 +18,7 @@ from amplemarket_source.tables.flatten import constant, field_of
 from amplemarket_source.tables.json_text import raw_text
 from amplemarket_source.tables.match import Matched, echo_schema
 from amplemarket_source.tables.memory import ColumnMemory
+from amplemarket_source.tables.ranges import indices
 from amplemarket_source.tables.rejects import Reject
 
 __all__ = ["echoes", "extras_by_row", "request_table", "result_table"]
@@ -32,7 +33,7 @@ def echoes(kind: Kind, rows: pa.StructArray, position: int) -> pa.Table:
         return pa.nulls(count, pa.string()) if values is None else pc.cast(values, pa.string())
 
     columns: dict[str, pa.Array] = {
-        "position": pa.array(range(position, position + count), pa.int64()),
+        "position": pc.add(indices(count), position),
         "result_id": text("id"),
         "status": text("status"),
         "entity_id": pa.nulls(count, pa.string()),
@@ -106,7 +107,7 @@ def result_table(
         ids = given.column("result_id").combine_chunks()
         rows = pc.index_in(results.column("result_id"), value_set=ids, skip_nulls=True)
         columns |= {name: given.column(name).take(rows) for name in given.column_names[1:]}
-        without_lead = pc.invert(pc.is_in(pa.array(range(len(given))), value_set=rows))
+        without_lead = pc.invert(pc.is_in(indices(len(given)), value_set=pc.cast(rows, pa.int64())))
         rejects = [
             Reject(
                 "result",

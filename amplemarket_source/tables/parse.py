@@ -57,6 +57,8 @@ class StrictParser:
             self._read(bodies[0])
         self._is_first = False
         table = self._read(document)
+        # Of a new list that begins with null Arrow makes an array that is too short.
+        table.validate()
         lists = table.column("results").combine_chunks()
         rows = pc.list_flatten(lists)
         if rows.null_count:

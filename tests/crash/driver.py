@@ -1,0 +1,177 @@
+"""What a child process of the harness does: one run, which may kill itself on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dlt
+from dlt.common.storages.load_package import PackageStorage
+from dlt.load.load import Load
+from dlt.pipeline.pipeline import Pipeline
+
+from amplemarket_source import amplemarket
+from amplemarket_source.api import EnrichmentApi
+from amplemarket_source.kinds import PEOPLE
+from amplemarket_source.leads.identity import lead_key
+from amplemarket_source.load.waves import load_pending, load_waves
+from amplemarket_source.pages.spool import SpooledRequest
+from amplemarket_source.purchase.journal import Journal
+from amplemarket_source.purchase.ledger import Ledger
+from amplemarket_source.run import Run
+from amplemarket_source.settings import resolve_settings
+from amplemarket_source.tables.contract import TABLES
+
+Matches = Callable[..., bool]
+
+LEADS = [{"email": f"jane.doe{n}@acme{n}.example", "external_id": str(n)} for n in range(9)] + [
+    {"email": "notfound1@acme.example", "external_id": "n"},
+    {"email": "removed1@acme.example", "external_id": "r"},
+    {"email": "not an address", "external_id": "x"},
+]
+KEYS = {
+    lead["email"]: lead_key(PEOPLE, lead) for lead in LEADS if lead["email"] != "not an address"
+}
+
+# Changes from run to run and says nothing about what was bought or landed.
+_PASSING = ("_dlt_load_id", "enriched_at", "first_seen_at", "rejected_at", "enrichment_request_id")
+_OF_REQUESTS = ("request_id", "result_id")
+
+
+def _event(event: str) -> Matches:
+    return lambda _self, name, *_: name == event
+
+
+def _named(suffix: str) -> Matches:
+    return lambda pipeline, *_, **__: pipeline.pipeline_name == f"amplemarket{suffix}"
+
+
+def _always(*_: Any, **__: Any) -> bool:
+    return True
+
+
+BOUNDARIES: dict[str, tuple[Any, str, Matches]] = {
+    "plan extract": (Pipeline, "extract", _named("_ledger")),
+    "plan normalise": (Pipeline, "normalize", _named("_ledger")),
+    "plan load": (Pipeline, "load", _named("_ledger")),
+    "journal intended": (Journal, "write", _event("intended")),
+    "ledger intent": (Ledger, "intend", _always),
+    "journal posting": (Journal, "write", _event("posting")),
+    "POST": (EnrichmentApi, "submit", _always),
+    "journal accepted": (Journal, "write", _event("accepted")),
+    "ledger id": (Ledger, "accepted", _always),
+    "ledger update": (Ledger, "update", _always),
+    "poll": (EnrichmentApi, "read", _always),
+    "pages start": (SpooledRequest, "start", _always),
+    "page": (SpooledRequest, "add", _always),
+    "pages complete": (SpooledRequest, "complete", _always),
+    "erase": (Run, "erase", _always),
+    "extract": (Pipeline, "extract", _named("")),
+    "normalise": (Pipeline, "normalize", _named("")),
+    "load": (Pipeline, "load", _named("")),
+    "load job": (PackageStorage, "complete_job", _always),
+    "package complete": (Load, "complete_package", _always),
+    "pages remove": (SpooledRequest, "remove", _always),
+    "journal tidy": (Journal, "keep_only", _always),
+}
+"""Every step between the input and the loaded answer, and the call that takes it."""
+
+
+def die_at(boundary: str, when: str, nth: int) -> None:
+    """From now on, SIGKILL this process ``before`` or ``after`` the n-th call of a step."""
+    owner, name, matches = BOUNDARIES[boundary]
+    original = getattr(owner, name)
+    calls = 0
+    lock = threading.Lock()
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        with lock:
+            calls += matches(*args, **kwargs)
+            now = calls == nth and matches(*args, **kwargs)
+        if now and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = original(*args, **kwargs)
+        if now:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def pipeline_in(folder: Path) -> dlt.Pipeline:
+    return dlt.pipeline(
+        "amplemarket",
+        destination=dlt.destinations.duckdb(str(folder / "warehouse.duckdb")),
+        dataset_name="amplemarket_data",
+        pipelines_dir=str(folder / "pipelines"),
+    )
+
+
+def run_once(folder: Path, url: str, mode: str, on_ambiguous: str) -> None:
+    """One run, by waves as the command line does it, or as a plain ``pipeline.run``."""
+    settings: dict[str, Any] = {
+        "api_key": "sandbox-key",
+        "base_url": url,
+        "requests_per_minute": 600_000,
+        "leads_per_request": 4,
+        "max_requests_in_flight": 2,
+        "reveal_phone_numbers": True,
+        "on_ambiguous": on_ambiguous,
+    }
+    pipeline = pipeline_in(folder)
+    if mode == "plain":
+        pipeline.run(amplemarket(leads=LEADS, **settings))
+        return
+    load_pending(pipeline)
+    with Run(pipeline, resolve_settings(**settings)) as run:
+        run.prepare({PEOPLE: LEADS})
+        load_waves(pipeline, run)
+
+
+def dump(folder: Path) -> dict[str, Any]:
+    """What the warehouse holds, as far as an undisturbed run would give the same."""
+    pipeline = pipeline_in(folder)
+    with Ledger(pipeline) as ledger:
+        tables = {
+            name: sorted(
+                json.dumps(_row(ledger, name, columns), default=str)
+                for columns in _rows(ledger, name)
+            )
+            for name in TABLES
+            if name != "enrichment_requests" and ledger.has_table(name)
+        }
+        results = ledger.rows(f"SELECT lead_key FROM {ledger.name('enrichment_results')}")
+        held = ledger.rows(
+            f"SELECT DISTINCT m.lead_key FROM {ledger.name('_amplemarket_request_leads')} m "
+            f"JOIN {ledger.name('enrichment_requests')} r ON r.request_key = m.request_key "
+            "WHERE r.status = 'held'"
+        )
+        requests = ledger.rows(
+            "SELECT request_id, status, email_credits_max + phone_credits_max, "
+            "coalesce(email_credits_estimated, 0), coalesce(phone_credits_estimated, 0), "
+            f"loaded_at IS NOT NULL FROM {ledger.name('enrichment_requests')}"
+        )
+        return {
+            "tables": tables,
+            "landed": [row[0] for row in results],
+            "held": [row[0] for row in held],
+            "requests": [list(row) for row in requests],
+            "open": [record.request_key for record in ledger.open_requests()],
+        }
+
+
+def _rows(ledger: Ledger, name: str) -> list[dict[str, Any]]:
+    columns = [column.name for column in TABLES[name].columns]
+    rows = ledger.rows(f"SELECT {', '.join(columns)} FROM {ledger.name(name)}")
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _row(_: Ledger, name: str, columns: dict[str, Any]) -> dict[str, Any]:
+    passing = (*_PASSING, *(_OF_REQUESTS if name == "enrichment_results" else ()))
+    return {key: value for key, value in columns.items() if key not in passing}

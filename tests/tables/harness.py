@@ -1,0 +1,145 @@
+"""Pages through the real `AnswerTables`, and their batches through dlt's merge rules in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from amplemarket_source.kinds import PEOPLE, Kind
+from amplemarket_source.leads.identity import lead_key_sql
+from amplemarket_source.pages.spool import Spool, Summary
+from amplemarket_source.purchase.collect import Answer
+from amplemarket_source.purchase.records import RequestRecord
+from amplemarket_source.tables.answers import AnswerTables
+from amplemarket_source.tables.contract import TABLES
+from amplemarket_source.tables.memory import ColumnMemory
+from tests.tables.documents import encode
+
+NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
+
+Row = dict[str, Any]
+
+
+def page(rows: Sequence[Any]) -> bytes:
+    """A page body with ``rows`` (see `encode`)."""
+    return encode({"id": 18, "status": "completed", "results": list(rows), "_links": {}})
+
+
+def lead(number: int, kind: Kind = PEOPLE) -> dict[str, str]:
+    """What the ``number``-th lead was asked by."""
+    if kind is PEOPLE:
+        return {"email": f"lead{number}@site.example"}
+    return {"domain": f"site{number}.example"}
+
+
+def person_row(person: Any, number: int = 0, **more: Any) -> Row:
+    """A row that found ``person`` for a lead."""
+    return {"id": number, "status": "enriched", "result": person, **lead(number), **more}
+
+
+@dataclass
+class Bench:
+    """A workbench and a spool for as many loads as a test makes."""
+
+    work: duckdb.DuckDBPyConnection
+    folder: Path
+    loads: int = 0
+    tolerated_pages: int = 0
+    erased: set[str] = field(default_factory=set)
+
+    def answer(
+        self, pages: Sequence[bytes], leads: int = 0, kind: Kind = PEOPLE, age: int = 0
+    ) -> Answer:
+        """A finished request for ``leads`` leads whose pages are on disk."""
+        self.loads += 1
+        key = f"request-{self.loads}"
+        spooled = Spool(self.folder).request(key)
+        spooled.start()
+        for number, body in enumerate(pages, start=1):
+            spooled.add(number, body)
+        summary = Summary("completed", NOW - timedelta(hours=age), len(pages))
+        spooled.complete(summary)
+        self._ask(key, leads, kind)
+        record = RequestRecord(key, kind, "completed", "18", leads, leads * 1.5, 0.0)
+        return Answer(record, spooled, summary)
+
+    def load(
+        self, answers: Sequence[Answer], memory: ColumnMemory, load_id: str = "load"
+    ) -> list[dict[str, pa.Table]]:
+        """The batches of one load."""
+        tables = AnswerTables(memory, load_id, self.work, lambda: NOW, self._is_erased)
+        batches = list(tables.batches(list(answers)))
+        self.tolerated_pages = tables.tolerated_pages
+        for answer in answers:
+            answer.pages.remove()
+        return batches
+
+    def _is_erased(self, people: pa.StructArray) -> pa.BooleanArray:
+        ids = people.field("id").to_pylist()
+        return pa.array([identity in self.erased for identity in ids], pa.bool_())
+
+    def _ask(self, key: str, leads: int, kind: Kind) -> None:
+        rows = pa.Table.from_pylist(
+            [lead(number, kind) for number in range(leads)],
+            schema=pa.schema([(name, pa.string()) for name in (*PEOPLE.identifying, "domain")]),
+        )
+        self.work.register("asked_rows", rows)
+        self.work.execute(
+            f"CREATE OR REPLACE TABLE asked_fields AS SELECT {lead_key_sql(kind)} AS lead_key, * "
+            "FROM asked_rows"
+        )
+        self.work.execute(
+            "CREATE TABLE IF NOT EXISTS request_leads (request_key TEXT, lead_key TEXT)"
+        )
+        self.work.execute("INSERT INTO request_leads SELECT ?, lead_key FROM asked_fields", [key])
+        self.work.unregister("asked_rows")
+
+
+class Warehouse:
+    """The merge rules of `amplemarket_source.tables.merge`, applied to dicts."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, list[Row]] = {name: [] for name in TABLES}
+
+    def apply(self, batches: Sequence[dict[str, pa.Table]]) -> Warehouse:
+        """One load."""
+        for name, table in TABLES.items():
+            loaded = [row for batch in batches if name in batch for row in batch[name].to_pylist()]
+            key = (table.child.key,) if table.child else table.key
+            named = {tuple(row[column] for column in key) for row in loaded}
+            if not table.child:
+                assert len(named) == len(loaded), f"{name} has two rows with one key"
+            kept = [
+                row
+                for row in self.tables[name]
+                if tuple(row[column] for column in key) not in named
+            ]
+            new = [row for row in loaded if row.get("_dlt_list_idx", 0) >= 0]
+            self.tables[name] = kept + new
+        return self
+
+    def __getitem__(self, name: str) -> list[Row]:
+        return self.tables[name]
+
+    def content(self) -> dict[str, set[str]]:
+        """Every table as a set of rows, without nulls and without what tells one load apart."""
+        passing = {"_dlt_load_id", "rejected_at", "loaded_at", "enriched_at", "request_id"}
+        return {
+            name: {
+                repr(sorted((k, v) for k, v in row.items() if v is not None and k not in passing))
+                for row in rows
+            }
+            for name, rows in self.tables.items()
+            if name != "enrichment_requests"
+        }
+
+
+def rejects_of(warehouse: Warehouse) -> dict[str, str]:
+    """Reason and original of every reject."""
+    return {row["reason"]: row["raw"] for row in warehouse["rejects"]}
