@@ -127,6 +127,7 @@ def forget(
     """
     if not (email or linkedin_url or person_id):
         raise UsageError("Whom? Give --email, --linkedin-url or --person-id.")
+    from amplemarket_source.erasure import scrub_pages
     from amplemarket_source.load.waves import load_pending
     from amplemarket_source.manage.forget import forget_person
     from amplemarket_source.manage.tables import row_counts
@@ -139,13 +140,14 @@ def forget(
     with output.working(), Run(pipeline, resolve_settings(api_key=NO_KEY_NEEDED)) as run:
         has_tables = run.ledger.has_table("people")
         before = row_counts(run.ledger) if has_tables else {}
-        forget_person(
+        keys = forget_person(
             run.ledger,
             email=email,
             linkedin_url=linkedin_url,
             person_id=person_id,
             at=run.clock.now(),
         )
+        scrub_pages(pipeline, keys)
         after = row_counts(run.ledger) if has_tables else {}
     removed = {name: before[name] - after[name] for name in before if before[name] > after[name]}
     listed = ", ".join(f"{count:,} {name}" for name, count in removed.items()) or "no rows"

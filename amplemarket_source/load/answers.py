@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow.compute as pc
 
+from amplemarket_source.plan.known import keep_known
 from amplemarket_source.purchase.collect import Answer
 from amplemarket_source.run import Run
 from amplemarket_source.tables.answers import AnswerTables, TableBatch
+from amplemarket_source.tables.contract import ENRICHMENT_RESULTS
 from amplemarket_source.tables.memory import ColumnMemory
 
 __all__ = ["read_answers"]
@@ -25,6 +27,8 @@ def read_answers(
     finished = list(answers)
     for batch in tables.batches(finished):
         _count(run, batch)
+        if ENRICHMENT_RESULTS.name in batch:
+            batch[ENRICHMENT_RESULTS.name] = keep_known(batch[ENRICHMENT_RESULTS.name], run.work)
         yield batch
     run.report.new_fields.update(memory.new_fields)
     run.report.requests_loaded += len(finished)

@@ -20,10 +20,13 @@ def forget_person(
     linkedin_url: str | None,
     person_id: str | None,
     at: datetime,
-) -> None:
+) -> set[str]:
     """Erase whoever has one of the identifiers, in ``people`` or in ``leads``, and suppress them.
 
     An identifier that nobody has is suppressed all the same, so that it is never sent.
+
+    Returns:
+        The keys that are suppressed from now on.
 
     Raises:
         DestinationError: the destination refused; running it again finishes the work.
@@ -38,7 +41,7 @@ def forget_person(
         if ledger.has_table("people"):
             people |= {id_ for id_, _ in _owners(ledger, "people", "id", column, value, wanted)}
         keys |= {key for key, _ in _owners(ledger, LEADS.name, "lead_key", column, value, wanted)}
-    erase(ledger, lead_keys=keys, person_ids=people, at=at)
+    return erase(ledger, lead_keys=keys, person_ids=people, at=at)
 
 
 def _owners(

@@ -24,8 +24,8 @@ from amplemarket_source.tables.columns import ARROW_TYPES, Table, data_type_of
 from amplemarket_source.tables.contract import COMPANIES, ENRICHMENT_RESULTS, PEOPLE, children_of
 from amplemarket_source.tables.json_text import json_text_or_null
 from amplemarket_source.tables.labels import label_rows
-from amplemarket_source.tables.ranges import indices
 from amplemarket_source.tables.memory import ColumnMemory
+from amplemarket_source.tables.ranges import indices
 from amplemarket_source.tables.shape import DEEPEST, Path
 
 __all__ = ["NO_ITEMS", "Flattener", "Lineage", "constant", "field_of"]

@@ -65,12 +65,9 @@ def _hints(table: Table) -> dict[str, Any]:
 
 
 def _merge(table: Table) -> dict[str, Any]:
-    # Rows come with one row for each key, so dlt need not look for doubles.
-    merge: dict[str, Any] = {
-        "disposition": "merge",
-        "strategy": "delete-insert",
-        "deduplicated": True,
-    }
+    # Rows come with one row for each key. dlt is left to look for doubles all the same: a load that
+    # was killed half-way is run again into staging tables that still hold its first half.
+    merge: dict[str, Any] = {"disposition": "merge", "strategy": "delete-insert"}
     if table.child is not None:
         key = table.child.key
         merge["destination_scope"] = f"{key} IN (SELECT {key} FROM {{staging_table}})"

@@ -202,6 +202,15 @@ def test_deep_nesting_is_kept_and_ends_nothing(bench: Bench, levels: int) -> Non
     assert rejects == {}
 
 
+@pytest.mark.parametrize("about", ["all is well", "the page is odd\x00"])
+def test_an_object_of_more_than_eight_levels_is_json_text(bench: Bench, about: str) -> None:
+    value: Json = {"i": {"j": 1, "k": None}}
+    for key in "hgfedcb":
+        value = {key: value}
+    row, _ = person(bench, a=value, about=about)
+    assert row["a__b__c__d__e__f__g__h"] == '{"i":{"j":1}}'
+
+
 def test_a_text_of_ten_megabytes_lands(bench: Bench) -> None:
     text = "à" * 5_000_000
     row, rejects = person(bench, about=text)
@@ -358,7 +367,7 @@ def test_a_table_ends_at_its_most_columns_in_one_page_or_in_many(bench: Bench) -
     for loads in ([fields], parts):
         rows = [[person_row({"id": str(n), **part})] for n, part in enumerate(loads)]
         warehouse = load(bench, *rows)
-        assert len(warehouse["people"][0]) == MOST_COLUMNS
+        assert len(warehouse["people"][-1]) == MOST_COLUMNS
         assert {row["reason"] for row in warehouse["rejects"]} == {
             f"people: {MOST_COLUMNS} columns"
         }

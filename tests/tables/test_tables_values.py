@@ -86,6 +86,13 @@ def test_json_text_is_json_that_every_destination_holds(value: Any) -> None:
     text.encode()
 
 
+def test_json_text_has_one_form() -> None:
+    assert json_text({"b": [1.0, 1.5, 1e300], "a": None, "ä": "\ud800"}) == (
+        '{"b":[1,1.5,1e+300],"\\u00e4":"\\ud800"}'
+    )
+    assert json_text(["ä", {"c": 1, "b": 2}]) == '["ä",{"b":2,"c":1}]'
+
+
 def test_nothing_is_learnt_from_an_attempt_that_fails() -> None:
     memory = ColumnMemory()
     before = memory.schema(PEOPLE)
