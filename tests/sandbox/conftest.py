@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox_api import Api, HandClock
 
 from amplemarket_source.sandbox import SandboxOptions, SandboxServer
+from tests.sandbox.sandbox_api import Api, HandClock
 
 
 @pytest.fixture

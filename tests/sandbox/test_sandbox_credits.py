@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sandbox_api import Api, people
+
+from tests.sandbox.sandbox_api import Api, people
 
 HOUR = 3600.0
 

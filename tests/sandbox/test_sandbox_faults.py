@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox_api import Api, people
 
 from amplemarket_source.sandbox import FAULTS, Fault, SandboxServer
+from tests.sandbox.sandbox_api import Api, people
 
 PEOPLE = "/people/enrichment-requests"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_api import Api, people
 
 from amplemarket_source.sandbox import lead_identity, subject_of
+from tests.sandbox.sandbox_api import Api, people
 
 SAME = [
     (

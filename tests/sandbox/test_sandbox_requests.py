@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sandbox_api import Api, people
+
+from tests.sandbox.sandbox_api import Api, people
 
 
 def test_a_post_is_accepted_with_the_documented_body(api: Api) -> None:

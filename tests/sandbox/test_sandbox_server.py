@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from sandbox_api import Api, people
 
 from amplemarket_source.errors import SettingsError
 from amplemarket_source.sandbox import FAULTS, SANDBOX_HELP, SandboxServer, serve
+from tests.sandbox.sandbox_api import Api, people
 
 
 def test_calls_over_the_limit_are_told_when_to_come_back(make_api: Callable[..., Api]) -> None:

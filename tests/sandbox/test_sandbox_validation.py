@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_api import Api
+
+from tests.sandbox.sandbox_api import Api
 
 LEAD = {"email": "ada@site.example"}
 COMPANY = {"domain": "site.example"}
