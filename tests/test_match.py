@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -139,3 +140,18 @@ def test_an_undocumented_status_leaves_the_lead_unanswered(
     matched = match(RECORD, answer({"status": "pending", **LEADS[0]}), work)
     assert by_lead(matched) == {lead_key(PEOPLE, LEADS[0]): ("unanswered", None)}
     assert matched.leftover.column("reason").to_pylist() == ["unknown_status"]
+
+
+def test_an_undocumented_status_does_not_hide_the_answer_beside_it(
+    work: duckdb.DuckDBPyConnection,
+) -> None:
+    ask(work, LEADS[:1])
+    matched = match(
+        RECORD,
+        answer({"status": "not_found", **LEADS[0]}, {"status": "pending", **LEADS[0]}),
+        work,
+    )
+    assert by_lead(matched) == {lead_key(PEOPLE, LEADS[0]): ("not_found", None)}
+    (raw,) = matched.leftover.column("raw").to_pylist()
+    assert json.loads(raw)["email"] == LEADS[0]["email"]
+    assert json.loads(raw)["status"] == "pending"

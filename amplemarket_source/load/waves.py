@@ -98,8 +98,18 @@ def _source(run: Run, wave: list[Answer]) -> DltSource:
     factory = dlt.source(lambda: resources(read), name="amplemarket", max_table_nesting=0)
     source: DltSource = factory()
     if run.settings.schema_contract is not None:
-        source.schema_contract = run.settings.schema_contract
+        source.schema_contract = _contract(run.settings.schema_contract)
     return source
+
+
+def _contract(given: Any) -> Any:
+    """The user's schema contract, for columns and data types only.
+
+    dlt would take the contract's own tables for new ones on a first load, and discard what is paid
+    for without a word.
+    """
+    modes = {"columns": given, "data_type": given} if isinstance(given, str) else dict(given)
+    return {**modes, "tables": "evolve"}
 
 
 def _load(pipeline: dlt.Pipeline, source: Any) -> None:

@@ -73,10 +73,12 @@ def match(record: RequestRecord, rows: pa.Table, work: duckdb.DuckDBPyConnection
         """
         CREATE OR REPLACE TEMP TABLE ranked AS
         SELECT *, row_number() OVER (
-            PARTITION BY lead_key ORDER BY status = 'enriched' DESC, position DESC) AS rank,
+            PARTITION BY lead_key ORDER BY status = 'enriched' DESC,
+                list_contains($statuses, coalesce(status, '')) DESC, position DESC) AS rank,
             lead_key IN (SELECT lead_key FROM asked) AS was_asked
         FROM answers
-        """
+        """,
+        {"statuses": list(ANSWER_STATUSES)},
     )
     results = work.execute(
         """
@@ -87,12 +89,12 @@ def match(record: RequestRecord, rows: pa.Table, work: duckdb.DuckDBPyConnection
         """,
         [list(ANSWER_STATUSES)],
     ).to_arrow_table()
-    echo = ", ".join(kind.identifying)
+    echo = ", ".join(f"'{name}': {name}" for name in ("result_id", "status", *kind.identifying))
     leftover = work.execute(
         f"""
         SELECT CASE WHEN NOT list_contains(?, coalesce(status, '')) THEN 'unknown_status'
                 WHEN NOT was_asked THEN 'answers_no_lead' ELSE 'lead_answered_twice' END AS reason,
-            entity_id, CAST(to_json(row(result_id, status, {echo})) AS TEXT) AS raw
+            entity_id, CAST(to_json({{{echo}}}) AS TEXT) AS raw
         FROM (SELECT * FROM ranked)
         WHERE NOT was_asked OR rank > 1 OR NOT list_contains(?, coalesce(status, ''))
         """,

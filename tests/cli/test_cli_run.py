@@ -144,3 +144,14 @@ def test_doctor_checks_everything_and_spends_nothing(
         "requests": "ok",
     }
     assert {call.path for call in server.sandbox.calls} == {"/account-info"}
+
+
+@pytest.mark.parametrize("mode", ["discard_value", "freeze"])
+def test_a_schema_contract_never_costs_a_table_of_the_contract(
+    amplemarket: Command, leads: str, server: SandboxServer, mode: str
+) -> None:
+    # No list has items, so nothing undocumented arrives.
+    server.sandbox.configure(children="none")
+    found = amplemarket("run", "people", leads, "--schema-contract", mode, "--json")
+    assert found.document["tables"]["people"] == 3, found.err
+    assert found.document["tables"]["enrichment_results"] == 4
