@@ -52,6 +52,7 @@ def plan_text(plan: Plan) -> str:
         ("to buy", number(plan.to_buy)),
         ("requests", number(len(plan.batches))),
         ("at most", _credits(plan)),
+        ("estimate", _estimate(plan)),
         ("at least", f"{plan.least_seconds:,.0f} s at {plan.requests_per_minute:g} calls a minute"),
     ]
     if plan.ignored_columns:
@@ -168,6 +169,16 @@ def _credit_text(estimated: Mapping[str, float]) -> str:
 
 def _listed(counts: Mapping[str, float]) -> str:
     return ", ".join(f"{number(count)} {name}" for name, count in counts.items())
+
+
+def _estimate(plan: Plan) -> str:
+    email, phone = plan.email_credits_estimated, plan.phone_credits_estimated
+    if plan.hit_rate is None or email is None or phone is None:
+        return "none yet: nothing of this kind was bought before"
+    return (
+        f"{number(email)} email and {number(phone)} phone credits "
+        f"if {plan.hit_rate:.0%} are found, as so far"
+    )
 
 
 def _credits(plan: Plan) -> str:

@@ -89,9 +89,19 @@ def decide(
         held=counts.get("held", 0),
         to_buy=counts.get("to_buy", 0),
         requests_per_minute=settings.requests_per_minute,
+        hit_rate=_hit_rate(kind, work),
         ignored_columns=intake.ignored_columns,
         batches=_batches(kind, settings, work, now),
     )
+
+
+def _hit_rate(kind: Kind, work: duckdb.DuckDBPyConnection) -> float | None:
+    found: tuple[float | None] | None = work.execute(
+        "SELECT avg((status = 'enriched')::INT) FROM known "
+        "WHERE kind = ? AND status IN ('enriched', 'not_found')",
+        [kind.name],
+    ).fetchone()
+    return found[0] if found else None
 
 
 def _is_suppressed(kind: Kind, work: duckdb.DuckDBPyConnection) -> str:

@@ -26,6 +26,7 @@ class Plan:
         in_flight: leads that an unfinished request already asks for; ``held`` of them wait for
             a decision (``amplemarket release``).
         to_buy: leads that would be sent.
+        hit_rate: share of the leads asked for so far that were found; None before the first.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Plan:
     held: int
     to_buy: int
     requests_per_minute: float
+    hit_rate: float | None = None
     ignored_columns: tuple[str, ...] = ()
     batches: tuple[Batch, ...] = field(default=(), repr=False)
 
@@ -50,6 +52,16 @@ class Plan:
     def phone_credits_max(self) -> float:
         """Phone credits if every lead is found with a phone number."""
         return sum(batch.phone_credits for batch in self.batches)
+
+    @property
+    def email_credits_estimated(self) -> float | None:
+        """What the worst case comes to if as many are found as so far."""
+        return None if self.hit_rate is None else self.email_credits_max * self.hit_rate
+
+    @property
+    def phone_credits_estimated(self) -> float | None:
+        """What the worst case comes to if as many are found as so far."""
+        return None if self.hit_rate is None else self.phone_credits_max * self.hit_rate
 
     @property
     def least_seconds(self) -> float:
@@ -70,5 +82,7 @@ class Plan:
             "requests": len(self.batches),
             "email_credits_max": self.email_credits_max,
             "phone_credits_max": self.phone_credits_max,
+            "email_credits_estimated": self.email_credits_estimated,
+            "phone_credits_estimated": self.phone_credits_estimated,
             "least_seconds": round(self.least_seconds, 1),
         }

@@ -155,3 +155,16 @@ def test_a_schema_contract_never_costs_a_table_of_the_contract(
     found = amplemarket("run", "people", leads, "--schema-contract", mode, "--json")
     assert found.document["tables"]["people"] == 3, found.err
     assert found.document["tables"]["enrichment_results"] == 4
+
+
+def test_plan_estimates_by_what_was_found_so_far(
+    amplemarket: Command, leads: str, folder: Path
+) -> None:
+    assert amplemarket("plan", "people", leads, "--json").document["plans"][0]["hit_rate"] is None
+    amplemarket("run", "people", leads)
+    more = write_leads(folder / "more.csv", [{"email": f"more{i}@site.example"} for i in range(8)])
+    (plan,) = amplemarket("plan", "people", more, "--reveal-email", "--json").document["plans"]
+    # Three of four were found: 8 leads at 1.5 credits are 12 at the worst case, 9 at that rate.
+    assert (plan["email_credits_max"], plan["email_credits_estimated"]) == (12, 9)
+    assert plan["phone_credits_estimated"] == 0
+    assert "75%" in amplemarket("plan", "people", more, "--reveal-email").out
