@@ -201,6 +201,10 @@ class Run:
             try:
                 api.account_info()
             except Interrupted:
+                for record in waiting:
+                    self.report.still_running(record)
+                for batch in batches:
+                    self.report.not_bought(batch)
                 return
             with closing(self._workers(api).answers(waiting, batches)) as answers:
                 yield from answers
