@@ -20,6 +20,7 @@
     ├── CreditCapReached                  exit 4   ``max_credits`` would be exceeded
     ├── Busy                              exit 5   another run holds the lock
     ├── LedgerError                       exit 5   the record of purchases needs a person
+    ├── SchemaFrozen                      exit 6   fields that a frozen schema has no columns for
     └── DestinationError                  exit 7   the warehouse refused
 
 Each carries what a person needs next: the endpoint, the request, the credits at stake, and what
@@ -28,8 +29,11 @@ to do. No message holds a key, a query string, a body or a person's data.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+
+_FIELDS_SHOWN = 8
 
 __all__ = [
     "AmplemarketError",
@@ -49,9 +53,11 @@ __all__ = [
     "OutcomeUnknown",
     "RemovedForPrivacy",
     "RequestRefused",
+    "SchemaFrozen",
     "SettingsError",
     "Unavailable",
     "UsageError",
+    "causes",
 ]
 
 
@@ -239,7 +245,37 @@ class LedgerError(AmplemarketError):
     exit_code = 5
 
 
+class SchemaFrozen(AmplemarketError):
+    """The API sent fields that a frozen schema has no columns for; everything else is loaded.
+
+    Args:
+        fields: ``table.column`` of each.
+    """
+
+    exit_code = 6
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        shown = ", ".join(fields[:_FIELDS_SHOWN])
+        more = f" and {len(fields) - _FIELDS_SHOWN:,} more" if len(fields) > _FIELDS_SHOWN else ""
+        super().__init__(
+            f"schema_contract is freeze, and the API sent fields without a column: {shown}{more}. "
+            "Their values are in rejects and everything else is loaded: let one run evolve to take "
+            "them as columns, or use discard_value to go on without them."
+        )
+        self.fields = tuple(fields)
+
+
 class DestinationError(AmplemarketError):
     """The warehouse refused; what was paid for is on disk and loads with the next run."""
 
     exit_code = 7
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """``error`` and what it came of, the origin last."""
+    current: BaseException | None = error
+    seen: set[int] = set()
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__

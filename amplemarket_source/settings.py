@@ -17,6 +17,7 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue
 
 from amplemarket_source.errors import SettingsError
+from amplemarket_source.tables.schema_contract import SchemaContract
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -47,7 +48,8 @@ class Settings(BaseConfiguration):
     """Every setting of the contract; the README explains them for users.
 
     Ages are text such as ``30d``, ``12h`` or ``0s``. ``None`` for ``refresh_after`` means that
-    an enriched lead is never bought again, for ``max_credits`` that there is no cap.
+    an enriched lead is never bought again, for ``max_credits`` that there is no cap, and for
+    ``schema_contract`` what dlt was told (`amplemarket_source.tables.schema_contract`).
     """
 
     api_key: TSecretStrValue = dlt.secrets.value
@@ -78,6 +80,7 @@ class Settings(BaseConfiguration):
             raise _wrong("requests_per_minute", "must be more than 0")
         if self.max_credits is not None and self.max_credits < 0:
             raise _wrong("max_credits", "cannot be negative")
+        SchemaContract.of(self.schema_contract)
         for name in ("refresh_after", "retry_not_found_after", "poll_timeout"):
             value = getattr(self, name)
             if value is not None:

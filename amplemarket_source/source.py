@@ -20,7 +20,7 @@ from amplemarket_source.settings import (
     MAX_REQUESTS_IN_FLIGHT,
     resolve_settings,
 )
-from amplemarket_source.tables.answers import TableBatch
+from amplemarket_source.tables.gather import TableBatch
 from amplemarket_source.tables.memory import ColumnMemory
 
 __all__ = ["amplemarket"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,6 +151,6 @@ def test_an_undocumented_status_does_not_hide_the_answer_beside_it(
         work,
     )
     assert by_lead(matched) == {lead_key(PEOPLE, LEADS[0]): ("not_found", None)}
-    (raw,) = matched.leftover.column("raw").to_pylist()
-    assert json.loads(raw)["email"] == LEADS[0]["email"]
-    assert json.loads(raw)["status"] == "pending"
+    (left,) = matched.leftover.to_pylist()
+    assert (left["status"], left["position"]) == ("pending", 1)
+    assert left["lead_key"] == lead_key(PEOPLE, LEADS[0])

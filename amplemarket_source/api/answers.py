@@ -12,6 +12,7 @@ import msgspec
 
 from amplemarket_source.api.retry_after import parse_retry_after
 from amplemarket_source.errors import ApiProblem
+from amplemarket_source.odd_json.depth import shallow
 
 __all__ = [
     "Answer",
@@ -64,6 +65,10 @@ class Answer:
         return parse_retry_after(self.headers.get("retry-after"), now)
 
 
+class _Problems(msgspec.Struct):
+    errors: list[Any] | None = msgspec.field(name="_errors", default=None)
+
+
 def require_json(answer: Answer) -> Answer:
     """The answer itself, if its body can be JSON at all: it begins with ``{`` or ``[``.
 
@@ -82,7 +87,8 @@ def read_json(body: bytes, shape: type[_T], lenient_shape: type[_T]) -> _T:
     """A JSON body as ``shape``, also where a single value somewhere in it is no strict JSON.
 
     A lone surrogate, NaN, a raw control character or a byte that is no UTF-8 concerns one value of
-    a page that was paid for. The standard library reads over them, slowly; a body that was cut
+    a page that was paid for, as does a value that is nested so deeply that no parser takes it. The
+    standard library reads over them, slowly, once what is too deep is text; a body that was cut
     fails there too.
 
     Args:
@@ -98,10 +104,12 @@ def read_json(body: bytes, shape: type[_T], lenient_shape: type[_T]) -> _T:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError:
         raise
+    except RecursionError:
+        what = "nested too deeply, and not closed"
     except msgspec.DecodeError as malformed:
         what = str(malformed)
     try:
-        text = body.decode("utf-8", "replace")
+        text = shallow(body.decode("utf-8", "replace"))
         # Numbers as text: an integer of 5,000 digits is one value's trouble as well.
         document = json.loads(text, strict=False, parse_int=str, parse_float=str)
     except (ValueError, RecursionError):
@@ -117,12 +125,10 @@ def problems_in(body: bytes) -> tuple[ApiProblem, ...] | None:
     told apart.
     """
     try:
-        document = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+        document = read_json(body, _Problems, _Problems)
+    except (UnreadableBodyError, msgspec.ValidationError):
         return None
-    if not isinstance(document, dict) or not isinstance(document.get("_errors"), list):
-        return None
-    return problems_from(document["_errors"])
+    return None if document.errors is None else problems_from(document.errors)
 
 
 def problems_from(errors: object) -> tuple[ApiProblem, ...]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 import msgspec
 
+from amplemarket_source.api.accepted import id_of_accepted
 from amplemarket_source.api.answers import Answer, read_json
 from amplemarket_source.api.client import ApiClient
 from amplemarket_source.api.page import Page, page_from
 from amplemarket_source.api.refusals import error_about
-from amplemarket_source.errors import ContractBroken, OutcomeUnknown
+from amplemarket_source.errors import ContractBroken, NotFound, OutcomeUnknown
 from amplemarket_source.kinds import COMPANIES, PEOPLE, Kind
 
 __all__ = ["AccountInfo", "EnrichmentApi", "Found"]
@@ -59,10 +59,6 @@ class Found:
 class _Account(msgspec.Struct):
     id: str | int | None = None
     name: str | None = None
-
-
-class _Submitted(msgspec.Struct):
-    id: Any = None
 
 
 class EnrichmentApi:
@@ -122,7 +118,7 @@ class EnrichmentApi:
             body["reveal_email"] = reveal_email
             body["reveal_phone_numbers"] = reveal_phone_numbers
         answer = self._client.post(kind.path, msgspec.json.encode(body))
-        request_id = _id_in_body(answer.body) or _id_in_location(answer, kind)
+        request_id = id_of_accepted(answer, kind)
         if request_id is None:
             what = "the request was taken, and its field `id` is no usable id"
             raise error_about(answer, OutcomeUnknown, what)
@@ -144,22 +140,36 @@ class EnrichmentApi:
         """The page that ``page`` links to, or None after the last.
 
         Raises:
-            ContractBroken: the link leaves the origin, or the page has no ``results``.
+            NotFound: the API does not know the request any more.
+            ContractBroken: the link leaves the origin, leads to something else than the request,
+                or the page has no ``results``.
             ApiError: as `read`.
         """
         if page.next_link is None:
             return None
-        return self._client.get(
-            self._located(page, page.next_link),
-            decode=partial(
-                page_from,
-                kind=page.kind,
-                request_id=page.request_id,
-                clock=self._client.clock,
-                number=page.number + 1,
-                must_have_rows=page.terminal,
-            ),
+        target = self._located(page, page.next_link)
+        decode = partial(
+            page_from,
+            kind=page.kind,
+            request_id=page.request_id,
+            clock=self._client.clock,
+            number=page.number + 1,
+            must_have_rows=page.terminal,
         )
+        try:
+            return self._client.get(target, decode=decode)
+        except NotFound as error:
+            if error.path == _path(page.kind, page.request_id):
+                raise
+            # It is the link that is wrong: the request itself may be read again.
+            broken = ContractBroken(
+                "the next page is not found",
+                method=error.method,
+                path=error.path,
+                status=error.status,
+                request_id=error.request_id,
+            )
+        raise broken
 
     def pages(self, first: Page, *, expected_rows: int) -> Iterator[Page]:
         """``first`` and every page after it, in order; each is fetched when it is asked for.
@@ -243,7 +253,8 @@ class EnrichmentApi:
         return self._client.get(path, params, decode=found)
 
     def _located(self, page: Page, link: str) -> str:
-        return self._client.locate(link, _path(page.kind, page.request_id))
+        path = _path(page.kind, page.request_id)
+        return self._client.locate(link, path, request_id=page.answer_id)
 
 
 def _path(kind: Kind, request_id: str) -> str:
@@ -263,27 +274,10 @@ def _decode(answer: Answer, shape: type[_T], lenient_shape: type[_T]) -> _T:
     raise error_about(answer, ContractBroken, what)
 
 
-def _id_in_body(body: bytes) -> str | None:
-    """An integer by the guide, a string in the paths of the OpenAPI text (API facts 2.4)."""
-    try:
-        found = msgspec.json.decode(body, type=_Submitted).id
-    except msgspec.DecodeError:
-        return None
-    if isinstance(found, bool) or not isinstance(found, (int, str)):
-        return None
-    return str(found).strip() or None
-
-
-def _id_in_location(answer: Answer, kind: Kind) -> str | None:
-    """Only read, never followed: the last part of ``/people/enrichment-requests/18``."""
-    path = urlsplit(answer.headers.get("location", "")).path
-    found = re.fullmatch(re.escape(kind.path) + r"/([\w-]+)/?", unquote(path), re.ASCII)
-    return found.group(1) if found else None
-
-
 def _endless(page: Page, what: str) -> ContractBroken:
     return ContractBroken(
         f"{what} (after page {page.number})",
         method="GET",
         path=_path(page.kind, page.request_id),
+        request_id=page.answer_id,
     )

@@ -34,6 +34,7 @@ class Page:
             None where it does not say.
         problems: the parsed ``_errors``.
         number: 1 for the first page.
+        answer_id: ``x-request-id`` of the answer, to quote to the vendor.
     """
 
     kind: Kind
@@ -45,6 +46,7 @@ class Page:
     retry_after: float | None
     problems: tuple[ApiProblem, ...]
     number: int
+    answer_id: str | None = None
 
     @property
     def terminal(self) -> bool:
@@ -56,6 +58,7 @@ class _Envelope(msgspec.Struct):
     """What is read of a page."""
 
     status: str
+    id: Any = None
     results: list[Any] | None = None
     links: Any = msgspec.field(name="_links", default=None)
     errors: Any = msgspec.field(name="_errors", default=None)
@@ -89,8 +92,9 @@ def page_from(
     Raises:
         UnreadableBodyError: not JSON as a whole.
         ContractBroken: JSON in another shape: an unknown status, no ``results`` although the
-            request has ended, links in no known form. A request that ended in ``error`` and says
-            why in ``_errors`` may leave ``results`` out.
+            request has ended, links in no known form, the ``id`` of another request: its rows
+            would leave this one's leads unanswered, and they would be bought again. A request that
+            ended in ``error`` and says why in ``_errors`` may leave ``results`` out.
     """
     try:
         envelope = read_json(answer.body, _RawEnvelope, _Envelope)
@@ -99,6 +103,8 @@ def page_from(
     status = envelope.status
     if status not in _RUNNING and status not in _TERMINAL:
         raise error_about(answer, ContractBroken, f"unknown status {status[:40]!r}")
+    if envelope.id is not None and str(envelope.id) != request_id:
+        raise error_about(answer, ContractBroken, "the answer is about another request")
     problems = problems_from(envelope.errors)
     if envelope.results is None and (must_have_rows or status in _TERMINAL):
         explained = status == "error" and problems and not must_have_rows
@@ -116,6 +122,7 @@ def page_from(
         retry_after=answer.retry_after(clock.now()),
         problems=problems,
         number=number,
+        answer_id=answer.request_id,
     )
 
 

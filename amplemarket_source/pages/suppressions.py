@@ -19,6 +19,8 @@ import pyarrow.compute as pc
 
 from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.leads.identity import install_identity, lead_key, lead_key_sql
+from amplemarket_source.odd_json.lenient import replaced_values
+from amplemarket_source.odd_json.rows import page_text, placed_rows
 
 __all__ = ["IDENTIFIERS", "Suppressions", "identifier_keys", "person_key"]
 
@@ -58,25 +60,36 @@ class Suppressions:
     def redact(self, body: bytes) -> bytes:
         """A page's JSON text in which every row about someone erased says ``gdpr_removed``.
 
-        That is what the API says of a removed person: the status, and no result. A row is about
-        someone erased if its lead is, or if the person it found is, by id, e-mail address or
-        LinkedIn URL. Without such a row the text is returned as it is.
+        That is what the API says of a removed person: the status, the lead, and no result. A row is
+        about someone erased if its lead is, or if the person it found is, by id, e-mail address or
+        LinkedIn URL; of a key that comes twice, each value counts. All other rows stay as they
+        came, byte for byte, and without such a row so does the page; only what is nested too deeply
+        for a parser becomes a string (`amplemarket_source.odd_json.rows`).
 
         Example::
 
             b'{"results": [{"status": "enriched", "email": "ada@example.com", "result": {...}}]}'
             b'{"results": [{"status": "gdpr_removed", "email": "ada@example.com", "result": null}]}'
+
+        Raises:
+            ValueError: the body is no JSON object, which the API client would not have let pass.
         """
         if not self._keys:
             return body
-        document = _decoded(body)
-        rows = document.get("results") if isinstance(document, dict) else None
-        if not isinstance(rows, list):
+        plain = _plain_rows(body)
+        if plain is not None and not self._erased(plain):
             return body
-        erased = self._erased([row for row in rows if isinstance(row, dict)])
-        for row in erased:
-            row["status"], row["result"] = "gdpr_removed", None
-        return json.dumps(document).encode() if erased else body
+        text = page_text(body)
+        placed = [row for row in placed_rows(text) if isinstance(row.value, dict)]
+        erased = {id(row) for row in self._erased([row.value for row in placed])}
+        parts, copied = [], 0
+        for start, stop, row in placed:
+            if id(row) in erased:
+                parts += [text[copied:start], json.dumps(_removed(row))]
+                copied = stop
+        if not parts:
+            return body
+        return "".join([*parts, text[copied:]]).encode("utf-8", "surrogateescape")
 
     def among(self, people: pa.StructArray) -> pa.BooleanArray:
         """For each Person object whether it is someone erased."""
@@ -92,15 +105,16 @@ class Suppressions:
         places: list[int] = []
         claims: list[Mapping[str, str]] = []
         for place, row in enumerate(rows):
-            for claim in _claims(row):
+            for claim in (claim for version in _versions(row) for claim in _claims(version)):
                 places.append(place)
                 claims.append(claim)
         keys = _keys_of(claims)
         found = {place for place, key in zip(places, keys, strict=True) if key in self._keys}
         for place, row in enumerate(rows):
-            result = row.get("result")
-            if isinstance(result, dict) and person_key(str(result.get("id"))) in self._keys:
-                found.add(place)
+            for version in _versions(row):
+                result = version.get("result")
+                if isinstance(result, dict) and person_key(str(result.get("id"))) in self._keys:
+                    found.add(place)
         return [rows[place] for place in sorted(found)]
 
 
@@ -136,11 +150,39 @@ def _plain(text: str | None) -> str | None:
     return None if text is None else text.encode(errors="replace").decode()
 
 
-def _decoded(body: bytes) -> Any:
+def _versions(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """A row, and what it says beside that: under a key that comes twice, in a list of people."""
+    yield row
+    results = [row.get("result")]
+    for key, value in replaced_values(row):
+        yield {key: value}
+        results += [value] if key == "result" else []
+    for result in results:
+        for key, value in replaced_values(result):
+            yield {"result": {key: value}}
+        if isinstance(result, list):
+            yield from ({"result": item} for item in result)
+
+
+def _removed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the API says of the same lead once its person is removed."""
+    kept = ("id", *PEOPLE.identifying, "linkedin_id")
+    return {
+        **{name: row[name] for name in kept if isinstance(row.get(name), (str, int))},
+        "status": "gdpr_removed",
+        "result": None,
+    }
+
+
+def _plain_rows(body: bytes) -> list[dict[str, Any]] | None:
+    """The rows of a page that can be read fast; None where that might miss something."""
     try:
-        return orjson.loads(body)
+        document = orjson.loads(body)
     except orjson.JSONDecodeError:
-        try:
-            return json.loads(body.decode("utf-8", "replace"), strict=False)
-        except (ValueError, RecursionError):
-            return None
+        return None
+    rows = document.get("results") if isinstance(document, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return None
+    # Of a key that comes twice orjson shows the last value only.
+    once = body.count(b'"results"') == 1 and body.count(b'"result"') <= len(rows)
+    return rows if once else None

@@ -23,9 +23,11 @@ __all__ = [
     "next_absolute",
     "next_cycle",
     "next_encoded",
+    "next_endless",
     "next_other_host",
     "next_same",
     "null_results",
+    "page_set",
     "row_patch",
     "rows_duplicated",
     "rows_extra",
@@ -92,6 +94,15 @@ def null_results(_: Exchange, document: Document, __: Any) -> bool:
     return True
 
 
+def page_set(exchange: Exchange, value: Any) -> bool:
+    """``value``: members of the request object, each set to what is given; null is null."""
+    answer = exchange.answer
+    if exchange.enrichment is None or answer is None or answer.document is None:
+        return False
+    answer.document.update(value)
+    return True
+
+
 def last_next(link: Any) -> Apply:
     """On a page that has no next link, this one."""
 
@@ -121,6 +132,14 @@ def next_cycle(exchange: Exchange, document: Document, _: Any) -> bool:
     if is_first and "next" in document["_links"]:
         return False
     document["_links"]["next"] = {"href": _target(exchange, without=("page[after]",))}
+    return True
+
+
+@_on_page
+def next_endless(exchange: Exchange, document: Document, _: Any) -> bool:
+    turn = int(dict(exchange.query).get("turn", 0)) + 1
+    link = _target(exchange, without=("turn",))
+    document["_links"]["next"] = {"href": f"{link}{'&' if '?' in link else '?'}turn={turn}"}
     return True
 
 

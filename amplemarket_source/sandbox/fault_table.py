@@ -54,6 +54,11 @@ def _refuse(status: int, code: str, title: str, *, retry_after: bool = False) ->
     return _answer(make)
 
 
+def _http_status(exchange: Exchange, value: Any) -> bool:
+    exchange.answer = refusal(int(value), "odd", "Odd")
+    return True
+
+
 def _redirect(exchange: Exchange, value: Any) -> bool:
     location = f"{value or pages.ELSEWHERE}{exchange.path}"
     exchange.answer = Answer(307, None, {"Location": location}, content=b"")
@@ -110,6 +115,10 @@ def _damaged_gzip(body: bytes) -> bytes:
     middle = len(packed) // 2
     packed[middle : middle + 16] = b"\xff" * 16
     return bytes(packed[:-8])
+
+
+def _other_body(exchange: Exchange, value: Any) -> bool:
+    return _content(lambda _: (value or "").encode())(exchange, None)
 
 
 def _content_type(exchange: Exchange, value: Any) -> bool:
@@ -180,6 +189,12 @@ _ROWS: tuple[_Row, ...] = (
      "the request is not there any more"),
     ("gone_410", "arrival", _POLL, _refuse(410, "gone", "Gone"),
      "the request is gone for good"),
+    ("gateway_404", "arrival", _POLL,
+     _answer(lambda _: Answer(404, {"message": "no Route matched with those values"})),
+     "404 of the gateway in front of the API"),
+    ("http_status", "arrival", _POLL, _http_status,
+     "an error with this HTTP status (value: the number), nothing is done"),
+    ("poll_hang", "document", _POLL, _deliver("hang"), "the answer to a GET never comes"),
     ("ends_error_with_rows", "progress", _POLL,
      _end("error", "internal_server_error", "Internal Server Error"),
      "the request ends in error with half of its rows"),
@@ -198,6 +213,10 @@ _ROWS: tuple[_Row, ...] = (
      "307 to another host (value: its base URL)"),
     ("html_body", "arrival", _POLL, _html, "200 with a maintenance page"),
     ("cut_body", "delivery", _POLL, _deliver("cut"), "half of the body, then a drop"),
+    ("cut_json", "delivery", _POLL, _content(lambda body: body[: len(body) // 2]),
+     "half of the JSON text, sent as if it were all"),
+    ("other_body", "delivery", _POLL, _other_body,
+     "another body (value: its text; empty without a value)"),
     ("drip_body", "delivery", _POLL, _deliver("drip"),
      "the body comes byte by byte (value: seconds between two)"),
     ("bad_gzip", "delivery", _POLL, _content(_damaged_gzip, Content_Encoding="gzip"),
@@ -209,12 +228,16 @@ _ROWS: tuple[_Row, ...] = (
     # Pages
     ("missing_results", "document", _POLL, pages.missing_results, "a page without results"),
     ("null_results", "document", _POLL, pages.null_results, "a page whose results are null"),
+    ("page_set", "document", _POLL, pages.page_set,
+     'members of the request object set to something else (value: {"results": {}, ...})'),
     ("next_empty", "document", _POLL, pages.last_next({"href": ""}),
      "the last page's next link is empty"),
     ("next_null", "document", _POLL, pages.last_next(None), "the last page's next is null"),
     ("next_same", "document", _POLL, pages.next_same, "each page's next link is itself"),
     ("next_cycle", "document", _POLL, pages.next_cycle,
      "the second page's next link is the first page"),
+    ("next_endless", "document", _POLL, pages.next_endless,
+     "each page's next link is a new one, to the same rows"),
     ("next_other_host", "document", _POLL, pages.next_other_host,
      "the next link is on another host (value: its base URL)"),
     ("next_absolute", "document", _POLL, pages.next_absolute,

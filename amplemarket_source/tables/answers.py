@@ -20,6 +20,8 @@ import pyarrow.compute as pc
 from amplemarket_source.kinds import KINDS, Kind
 from amplemarket_source.purchase.collect import Answer
 from amplemarket_source.tables.flatten import Flattener, Lineage, field_of
+from amplemarket_source.tables.gather import TableBatch
+from amplemarket_source.tables.leftovers import ROWS_OF_A_PAGE, leftover_rejects
 from amplemarket_source.tables.match import echo_schema, match
 from amplemarket_source.tables.memory import ColumnMemory
 from amplemarket_source.tables.outcomes import echoes, extras_by_row, request_table, result_table
@@ -28,15 +30,10 @@ from amplemarket_source.tables.rejects import Reject, reject_table, with_lead_ke
 from amplemarket_source.tables.shape import ROW_FIELDS, echo_names
 from amplemarket_source.tables.tolerant import TolerantParser
 
-__all__ = ["AnswerTables", "TableBatch"]
+__all__ = ["AnswerTables"]
 
-TableBatch = dict[str, pa.Table]
-"""Rows by destination table."""
-
-_PAGES_AT_ONCE = 25
-"""2,500 people: dlt and Arrow cost a fixed time for each table and batch."""
-
-_ROWS_OF_A_PAGE = 1_000_000  # more than any page has: positions keep the order of pages and rows
+_BYTES_AT_ONCE = 10_000_000
+"""Of pages, 2,500 people: Arrow has a fixed cost for each batch, and memory is dear."""
 
 
 @dataclass
@@ -96,20 +93,13 @@ class AnswerTables:
         kind = answer.record.kind
         lineage = Lineage(self._load_id, answer.record.request_id, answer.summary.fetched_at)
         request = _Request(kind, lineage)
-        for last in range(answer.summary.page_count, 0, -_PAGES_AT_ONCE):
-            first = max(1, last - _PAGES_AT_ONCE + 1)
-            bodies = [answer.pages.read(number) for number in range(first, last + 1)]
+        for first, bodies in _from_the_last(answer):
             yield from filter(None, self._pages(request, bodies, first))
         rows = pa.concat_tables(request.echoes or [echo_schema(kind).empty_table()])
         matched = match(answer.record, rows, self._work)
-        results, rejects = result_table(
-            answer, matched, request.extras, self._memory, self._load_id
-        )
-        rejects += with_lead_keys(request.rejects, matched.results)
-        rejects += [
-            Reject("result", row["reason"], row["raw"], entity_id=row["entity_id"])
-            for row in matched.leftover.to_pylist()
-        ]
+        results = result_table(answer, matched, request.extras, self._memory, self._load_id)
+        rejects = with_lead_keys(request.rejects, matched.results)
+        rejects += leftover_rejects(matched.leftover, answer.pages)
         yield {
             "enrichment_results": self._first_of_each_lead(results),
             "enrichment_requests": request_table(answer, matched, self._load_id, self._now()),
@@ -172,9 +162,10 @@ class AnswerTables:
         # Only now: a page that fails half-way comes again, by the tolerant way.
         for table, identities in met.items():
             self._seen[table] |= identities
+        position = first * ROWS_OF_A_PAGE
         if extras:
-            request.extras.append(extras_by_row(rows, extras))
-        request.echoes.append(echoes(request.kind, rows, first * _ROWS_OF_A_PAGE))
+            request.extras.append(extras_by_row(rows, extras, position))
+        request.echoes.append(echoes(request.kind, rows, position))
         return tables
 
     def _entity_tables(
@@ -210,6 +201,16 @@ class AnswerTables:
             keep.append(identity not in seen and identity not in here)
             here.add(identity)
         return entities.filter(pa.array(reversed(keep), pa.bool_()))
+
+
+def _from_the_last(answer: Answer) -> Iterator[tuple[int, list[bytes]]]:
+    """Pages in their order, some at a time, the last ones first, with the number of the first."""
+    bodies: list[bytes] = []
+    for number in range(answer.summary.page_count, 0, -1):
+        bodies.insert(0, answer.pages.read(number))
+        if number == 1 or sum(map(len, bodies)) >= _BYTES_AT_ONCE:
+            yield number, bodies
+            bodies = []
 
 
 def _asked_twice(answers: list[Answer], work: duckdb.DuckDBPyConnection) -> set[str]:

@@ -211,6 +211,7 @@ ENRICHMENT_RESULTS = Table(
         *_DLT,
     ),
     key=("kind", "lead_key"),
+    open=True,
     references=((("person_id",), "people", ("id",)), (("company_id",), "companies", ("id",))),
 )
 

@@ -21,6 +21,8 @@ __all__ = ["ANSWER_STATUSES", "Matched", "echo_schema", "match"]
 ANSWER_STATUSES = ("enriched", "not_found", "gdpr_removed")
 """The documented row statuses (guide, enrichment request result object)."""
 
+_ROWS_AT_ONCE = 10_000  # a whole request; DuckDB sets memory aside for a million if it is not told
+
 
 def echo_schema(kind: Kind) -> pa.Schema:
     """The light table of an answer's rows that `match` takes."""
@@ -37,9 +39,10 @@ class Matched:
     """How the rows of one request fell out.
 
     Attributes:
-        results: ``lead_key, status, entity_id, result_id`` for every lead that was asked for;
-            a lead without a row is ``unanswered``.
-        leftover: ``reason, entity_id, raw`` for rows that answer no lead, or one already answered.
+        results: ``lead_key, status, entity_id, result_id, position`` for every lead that was asked
+            for; a lead without a row is ``unanswered``.
+        leftover: ``reason, status, entity_id, lead_key, position`` of rows that answer no lead, or
+            one already answered, and of those with a status that is not documented.
         emails, phones: enriched rows with an address, with a phone number.
     """
 
@@ -83,23 +86,23 @@ def match(record: RequestRecord, rows: pa.Table, work: duckdb.DuckDBPyConnection
     results = work.execute(
         """
         SELECT k.lead_key, coalesce(r.status, 'unanswered') AS status,
-            CASE WHEN r.status = 'enriched' THEN r.entity_id END AS entity_id, r.result_id
+            CASE WHEN r.status = 'enriched' THEN r.entity_id END AS entity_id, r.result_id,
+            r.position
         FROM asked k LEFT JOIN ranked r ON r.lead_key = k.lead_key AND r.rank = 1
             AND list_contains(?, r.status)
         """,
         [list(ANSWER_STATUSES)],
-    ).to_arrow_table()
-    echo = ", ".join(f"'{name}': {name}" for name in ("result_id", "status", *kind.identifying))
+    ).to_arrow_table(_ROWS_AT_ONCE)
     leftover = work.execute(
-        f"""
+        """
         SELECT CASE WHEN NOT list_contains(?, coalesce(status, '')) THEN 'unknown_status'
                 WHEN NOT was_asked THEN 'answers_no_lead' ELSE 'lead_answered_twice' END AS reason,
-            entity_id, CAST(to_json({{{echo}}}) AS TEXT) AS raw
+            status, entity_id, CASE WHEN was_asked THEN lead_key END AS lead_key, position
         FROM (SELECT * FROM ranked)
         WHERE NOT was_asked OR rank > 1 OR NOT list_contains(?, coalesce(status, ''))
         """,
         [list(ANSWER_STATUSES), list(ANSWER_STATUSES)],
-    ).to_arrow_table()
+    ).to_arrow_table(_ROWS_AT_ONCE)
     counts = dict.fromkeys((*ANSWER_STATUSES, "unanswered"), 0)
     for value in results.column("status").value_counts():
         counts[value["values"].as_py()] = value["counts"].as_py()

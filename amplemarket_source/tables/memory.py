@@ -33,6 +33,7 @@ from dlt.common.schema import Schema
 from amplemarket_source.tables.columns import ARROW_TYPES, DataType, Table
 from amplemarket_source.tables.contract import TABLES
 from amplemarket_source.tables.names import Field, field_at
+from amplemarket_source.tables.schema_contract import SchemaContract
 from amplemarket_source.tables.shape import Path
 
 __all__ = ["MOST_COLUMNS", "ColumnMemory"]
@@ -40,6 +41,8 @@ __all__ = ["MOST_COLUMNS", "ColumnMemory"]
 MOST_COLUMNS = 1000
 """A table with more takes no new ones: a map whose keys are data must not break the destination
 (SQL Server ends at 1,024 columns, PostgreSQL at 1,600)."""
+
+_REFUSED = "in rejects"
 
 
 class ColumnMemory:
@@ -49,10 +52,17 @@ class ColumnMemory:
         loaded: types of columns that earlier runs have loaded, by table and column.
 
     Attributes:
-        new_fields: columns met for the first time, ``table.column``, with their type.
+        contract: whether new fields become columns.
+        new_fields: columns met for the first time, ``table.column``, with their type; ``in
+            rejects`` for fields that the contract keeps from becoming one.
     """
 
-    def __init__(self, loaded: Mapping[str, Mapping[str, DataType]] | None = None) -> None:
+    def __init__(
+        self,
+        loaded: Mapping[str, Mapping[str, DataType]] | None = None,
+        contract: SchemaContract = SchemaContract(),  # noqa: B008 - frozen
+    ) -> None:
+        self.contract = contract
         self._columns: dict[str, dict[str, DataType]] = {}
         self._fields: dict[tuple[str, Path], Field] = {}
         self._schemas: dict[str, pa.Schema] = {}
@@ -67,7 +77,11 @@ class ColumnMemory:
             }
 
     @classmethod
-    def of(cls, schema: Schema) -> ColumnMemory:
+    def of(
+        cls,
+        schema: Schema,
+        contract: SchemaContract = SchemaContract(),  # noqa: B008 - frozen
+    ) -> ColumnMemory:
         """The memory that a dlt schema holds, as restored from the destination."""
         return cls(
             {
@@ -77,7 +91,8 @@ class ColumnMemory:
                     if hints.get("data_type") in ARROW_TYPES
                 }
                 for name, table in schema.tables.items()
-            }
+            },
+            contract,
         )
 
     def field(self, table: Table, path: Path) -> Field:
@@ -92,7 +107,9 @@ class ColumnMemory:
         return self._columns[table.name].get(name)
 
     def room(self, table: Table) -> int:
-        """How many new columns the table takes."""
+        """How many new columns the table takes; none where the contract takes none."""
+        if not self.contract.takes_new:
+            return 0
         return MOST_COLUMNS - len(self._columns[table.name])
 
     def learn(self, table: Table, name: str, data_type: DataType) -> None:
@@ -100,6 +117,20 @@ class ColumnMemory:
         self._columns[table.name][name] = data_type
         self._schemas.pop(table.name, None)
         self.new_fields[f"{table.name}.{name}"] = data_type
+
+    def refuse(self, table: Table, name: str) -> None:
+        """Note that a field has come for which there is no column and will be none."""
+        self.new_fields[f"{table.name}.{name}"] = _REFUSED
+
+    def learnt(self, table: Table) -> dict[str, DataType]:
+        """The columns of the table that were met for the first time."""
+        columns = self._columns[table.name].items()
+        return {name: known for name, known in columns if f"{table.name}.{name}" in self.new_fields}
+
+    @property
+    def refused(self) -> list[str]:
+        """The fields that were refused, ``table.column``."""
+        return sorted(name for name, what in self.new_fields.items() if what == _REFUSED)
 
     @contextmanager
     def attempt(self) -> Iterator[None]:

@@ -14,9 +14,10 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
+from dlt.common.schema.typing import TColumnSchema
 from dlt.extract import DltResource
 
-from amplemarket_source.tables.columns import Table
+from amplemarket_source.tables.columns import Column, Table
 
 __all__ = ["resource_for", "transformer_for"]
 
@@ -28,7 +29,7 @@ def resource_for(table: Table, rows: Iterable[pa.Table]) -> DltResource:
 
 def transformer_for(
     table: Table,
-    pick: Callable[[Any], Iterable[Any]],
+    pick: Callable[[Any], Any],
     data_from: DltResource,
     carried: Iterable[Table] = (),
 ) -> DltResource:
@@ -47,7 +48,7 @@ def transformer_for(
 
 def _hints(table: Table) -> dict[str, Any]:
     return {
-        "columns": table.hints,
+        "columns": {column.name: _column(column) for column in table.columns},
         "primary_key": list(table.key),
         "write_disposition": _merge(table),
         "references": [
@@ -58,10 +59,25 @@ def _hints(table: Table) -> dict[str, Any]:
             }
             for columns, other, theirs in table.references
         ],
+        # The tables hold the user's own (`amplemarket_source.tables.schema_contract`).
+        "schema_contract": "evolve",
         # DuckDB's default, INSERT statements, takes six times the memory and four times the time.
         "file_format": "parquet",
-        "additional_table_hints": {"description": table.description},
+        "additional_table_hints": {
+            "description": table.description,
+            "x-bigquery-table-description": table.description,
+            # BigQuery reads whole tables in a merge unless they are clustered by what it compares.
+            "x-bigquery-cluster-columns": [table.child.key] if table.child else list(table.key),
+        },
     }
+
+
+def _column(column: Column) -> TColumnSchema:
+    """The hint; that a value is personal is also said where a warehouse shows it."""
+    hint = column.hint
+    if column.personal:
+        hint["description"] = f"{column.description} (personal data)".strip()
+    return hint
 
 
 def _merge(table: Table) -> dict[str, Any]:

@@ -15,11 +15,9 @@ from amplemarket_source.kinds import Kind
 from amplemarket_source.purchase.collect import Answer
 from amplemarket_source.tables.contract import ENRICHMENT_REQUESTS, ENRICHMENT_RESULTS
 from amplemarket_source.tables.flatten import constant, field_of
-from amplemarket_source.tables.json_text import raw_text
 from amplemarket_source.tables.match import Matched, echo_schema
 from amplemarket_source.tables.memory import ColumnMemory
 from amplemarket_source.tables.ranges import indices
-from amplemarket_source.tables.rejects import Reject
 
 __all__ = ["echoes", "extras_by_row", "request_table", "result_table"]
 
@@ -55,12 +53,12 @@ def echoes(kind: Kind, rows: pa.StructArray, position: int) -> pa.Table:
     return pa.table([columns[name] for name in schema.names], schema=schema)
 
 
-def extras_by_row(rows: pa.StructArray, columns: dict[str, pa.Array]) -> pa.Table:
-    """``columns`` with the id of the row they come from; of rows that have such fields.
+def extras_by_row(rows: pa.StructArray, columns: dict[str, pa.Array], position: int) -> pa.Table:
+    """``columns`` with the position of the row they come from; of rows that have such fields.
 
     What comes with the row of a removed person is left out.
     """
-    table = pa.table({"result_id": pc.cast(field_of(rows, "id"), pa.string()), **columns})
+    table = pa.table({"position": pc.add(indices(len(rows)), position), **columns})
     is_removed = pc.fill_null(pc.equal(field_of(rows, "status"), "gdpr_removed"), False)
     says_something = constant(False, len(rows), pa.bool_())
     for values in columns.values():
@@ -74,11 +72,11 @@ def result_table(
     extras: Iterable[pa.Table],
     memory: ColumnMemory,
     load_id: str,
-) -> tuple[pa.Table, list[Reject]]:
-    """Rows of ``enrichment_results``, and the extras of rows that answer no lead.
+) -> pa.Table:
+    """Rows of ``enrichment_results``.
 
     Args:
-        extras: from `extras_by_row`.
+        extras: from `extras_by_row`; those of rows that answer no lead are left out.
     """
     record, results = answer.record, matched.results
     entity = results.column("entity_id")
@@ -100,23 +98,13 @@ def result_table(
             pa.scalar(record.kind.name), results.column("lead_key"), ":"
         ),
     }
-    rejects: list[Reject] = []
     tables = [table for table in extras if len(table)]
     if tables:
         given = pa.concat_tables(tables, promote_options="default").combine_chunks()
-        ids = given.column("result_id").combine_chunks()
-        rows = pc.index_in(results.column("result_id"), value_set=ids, skip_nulls=True)
+        positions = given.column("position").combine_chunks()
+        rows = pc.index_in(results.column("position"), value_set=positions, skip_nulls=True)
         columns |= {name: given.column(name).take(rows) for name in given.column_names[1:]}
-        without_lead = pc.invert(pc.is_in(indices(len(given)), value_set=pc.cast(rows, pa.int64())))
-        rejects = [
-            Reject(
-                "result",
-                "fields_of_a_row_without_lead",
-                raw_text({name: row[name] for name in sorted(row) if row[name] is not None}),
-            )
-            for row in given.filter(without_lead).to_pylist()
-        ]
-    return _table(memory.schema(ENRICHMENT_RESULTS), columns, len(results)), rejects
+    return _table(memory.schema(ENRICHMENT_RESULTS), columns, len(results))
 
 
 def request_table(answer: Answer, matched: Matched, load_id: str, loaded_at: object) -> pa.Table:

@@ -23,6 +23,8 @@ a company that is no object                  null, original in ``rejects``
                                              ``gdpr_removed``
 a row that is no object                      in ``rejects``
 a new column for a table of 1,000            in ``rejects``
+a field without a column, where the schema   in ``rejects``
+contract makes no new ones
 ===========================================  ===================================================
 """
 
@@ -33,16 +35,16 @@ from typing import Any
 import pyarrow as pa
 
 from amplemarket_source.kinds import Kind
+from amplemarket_source.odd_json.rows import read_rows
 from amplemarket_source.tables.characters import is_clean
 from amplemarket_source.tables.columns import Table
 from amplemarket_source.tables.contract import COMPANIES, ENRICHMENT_RESULTS, PEOPLE, children_of
-from amplemarket_source.tables.lenient_json import read_rows
 from amplemarket_source.tables.memory import ColumnMemory
 from amplemarket_source.tables.rejects import Reject
 from amplemarket_source.tables.shape import echo_names, entity_of
 from amplemarket_source.tables.tolerant_fields import FieldCleaner
 
-__all__ = ["TolerantParser"]
+__all__ = ["TolerantParser", "identity_of"]
 
 
 class TolerantParser:
@@ -88,7 +90,7 @@ class TolerantParser:
             del fields.rejects[rejects_before:]
             return clean
         result = row.get("result")
-        fields.about(_identity(result), clean["id"])
+        fields.about(identity_of(result), clean["id"])
         fields.reject_replaced("row", row)
         extras = {key: value for key, value in row.items() if key not in clean}
         fields.add(clean, ENRICHMENT_RESULTS, extras)
@@ -99,11 +101,12 @@ class TolerantParser:
         return clean
 
     def _entity(self, table: Table, value: Any, fields: FieldCleaner) -> dict[str, Any] | None:
-        identity = _identity(value)
+        identity = identity_of(value)
         if identity is None:
             fields.reject("result", f"{table.name}_without_id", value)
             return None
-        with fields.within(identity):
+        rejects_before = len(fields.rejects)
+        with fields.within(identity) as refused:
             fields.reject_replaced(table.name, value)
             apart = {t.child.path: t for t in children_of(table.name) if t.child is not None}
             nested = {"company"} if table is PEOPLE else set()
@@ -116,10 +119,14 @@ class TolerantParser:
                     clean[path] = fields.child(child, value[path])
             if nested and value.get("company") is not None:
                 clean["company"] = self._entity(COMPANIES, value["company"], fields)
+            if refused and self._memory.contract.discards_rows:
+                del fields.rejects[rejects_before:]
+                fields.reject("result", f"schema_contract: {refused[0]} is new", value)
+                return None
         return clean
 
 
-def _identity(entity: Any) -> str | None:
+def identity_of(entity: Any) -> str | None:
     """The id of a person or company as text, where there is a usable one."""
     identity = entity.get("id") if isinstance(entity, dict) else None
     if isinstance(identity, int) and not isinstance(identity, bool):

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from amplemarket_source.odd_json.lenient import replaced_values
 from amplemarket_source.tables.characters import clean_text, is_clean
 from amplemarket_source.tables.coerce import Lossy, coerce, common_type
 from amplemarket_source.tables.columns import DataType, Table
 from amplemarket_source.tables.json_text import json_text_or_null, raw_text
-from amplemarket_source.tables.lenient_json import replaced_values
 from amplemarket_source.tables.memory import MOST_COLUMNS, ColumnMemory
 from amplemarket_source.tables.names import Field
 from amplemarket_source.tables.rejects import Reject, Stage
@@ -51,18 +51,22 @@ class FieldCleaner:
         self._memory = memory
         self._new: dict[str, dict[str, list[_Place]]] = {}
         self._subject = _Subject()
+        self._refused: list[str] = []
 
     def about(self, entity_id: str | None, result_id: str | None) -> None:
         """What follows belongs to this person or company, and to this row of the answer."""
         self._subject = _Subject(entity_id, result_id)
 
     @contextmanager
-    def within(self, entity_id: str) -> Iterator[None]:
-        """What happens inside belongs to another entity."""
-        outer = self._subject
-        self._subject = replace(outer, entity_id=entity_id)
-        yield
-        self._subject = outer
+    def within(self, entity_id: str) -> Iterator[list[str]]:
+        """What happens inside belongs to another entity.
+
+        Gives the fields of that entity that the schema contract refuses, as they are met.
+        """
+        outer = self._subject, self._refused
+        self._subject, self._refused = replace(outer[0], entity_id=entity_id), []
+        yield self._refused
+        self._subject, self._refused = outer
 
     def reject(self, stage: Stage, reason: str, value: Any) -> None:
         """Keep ``value`` as it came in ``rejects``."""
@@ -142,6 +146,11 @@ class FieldCleaner:
             columns[name] = item
         elif field.is_object:
             self.reject("field", f"{table.name}.{name}: not an object", item)
+        elif data_type is None and not self._memory.contract.takes_new:
+            where = f"{table.name}.{name}"
+            self._memory.refuse(table, name)
+            self._refused.append(where)
+            self.reject("field", f"schema_contract: {where} is new", item)
         elif data_type is None:
             places = self._new.setdefault(table.name, {})
             if name not in places and self._memory.room(table) <= len(places):

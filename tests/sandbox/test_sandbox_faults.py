@@ -138,6 +138,32 @@ def test_bodies_that_cannot_be_read(done: Api) -> None:
         done.client.get(url)
 
 
+def test_another_body_whole_or_half(done: Api) -> None:
+    url = f"{PEOPLE}/1"
+    right = done.client.get(url).content
+    done.sandbox.set_faults("cut_json")
+    assert done.client.get(url).content == right[: len(right) // 2]
+    done.sandbox.set_faults(Fault("other_body", value="[1]"))
+    assert done.client.get(url).content == b"[1]"
+    done.sandbox.set_faults("other_body")
+    assert done.client.get(url).content == b""
+
+
+def test_other_statuses_of_the_api_and_of_the_gateway(done: Api) -> None:
+    done.sandbox.set_faults("http_status:418")
+    odd = done.client.get(f"{PEOPLE}/1")
+    assert (odd.status_code, odd.json()["_errors"][0]["status"]) == (418, "418")
+    done.sandbox.set_faults("gateway_404")
+    unknown = done.client.get(f"{PEOPLE}/1")
+    assert (unknown.status_code, list(unknown.json())) == (404, ["message"])
+
+
+def test_a_poll_without_an_answer(done: Api) -> None:
+    done.sandbox.set_faults("poll_hang")
+    with pytest.raises(httpx.ReadTimeout):
+        done.client.get(f"{PEOPLE}/1", timeout=0.2)
+
+
 def test_a_body_that_drips_comes_byte_by_byte(done: Api) -> None:
     done.sandbox.set_faults(Fault("drip_body", value=0.001))
     started = time.monotonic()
@@ -174,6 +200,12 @@ def test_results_missing_or_null(done: Api) -> None:
     assert all(page["results"] is None for page in pages(done, "null_results"))
 
 
+def test_members_of_a_page_set_to_anything(done: Api) -> None:
+    for page in pages(done, Fault("page_set", value={"status": None, "id": 9})):
+        assert (page["status"], page["id"]) == (None, 9)
+        assert page["results"]
+
+
 def test_links_that_end(done: Api) -> None:
     right = [next_of(page) for page in pages(done)]
     assert right[2] == "absent"
@@ -189,6 +221,16 @@ def test_links_that_go_round(done: Api) -> None:
     second = done.client.get(next_of(first)).json()
     assert ids(second) == [3, 4]
     assert done.client.get(next_of(second)).json() == first
+
+
+def test_links_that_never_end(done: Api) -> None:
+    done.sandbox.set_faults("next_endless")
+    met = [f"{PEOPLE}/1?page[size]=2"]
+    for _ in range(5):
+        page = done.client.get(met[-1]).json()
+        assert ids(page) == [1, 2]
+        met.append(next_of(page))
+    assert len(set(met)) == 6
 
 
 def test_links_elsewhere_and_in_other_forms(done: Api) -> None:

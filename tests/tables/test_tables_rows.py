@@ -57,12 +57,11 @@ def test_an_undocumented_field_of_a_row_is_a_column_of_enrichment_results(bench:
     assert "k" in found["0"].values()
 
 
-def test_undocumented_fields_of_a_row_that_answers_no_lead_are_in_rejects(bench: Bench) -> None:
+def test_a_row_that_answers_no_lead_is_in_rejects_whole(bench: Bench) -> None:
     stranger = {"id": 9, "status": "not_found", "email": "no@other.example", "confidence": 0.9}
     warehouse = load(bench, [person_row({"id": "p"}), person_row({"id": "q"}, 1), stranger])
-    raws = rejects_of(warehouse)
-    assert json.loads(raws["fields_of_a_row_without_lead"])["confidence"] == 0.9
-    assert "answers_no_lead" in raws
+    assert json.loads(rejects_of(warehouse)["answers_no_lead"]) == stranger
+    assert {row.get("confidence") for row in warehouse["enrichment_results"]} == {None}
 
 
 def test_undocumented_fields_of_a_removed_person_are_dropped(bench: Bench) -> None:
@@ -73,11 +72,11 @@ def test_undocumented_fields_of_a_removed_person_are_dropped(bench: Bench) -> No
     assert "Eve" not in repr(warehouse.content())
 
 
-def test_undocumented_fields_of_a_row_without_an_id_are_in_rejects(bench: Bench) -> None:
+def test_undocumented_fields_of_a_row_without_an_id_stay_with_its_lead(bench: Bench) -> None:
     rows = [{**person_row({"id": "p"}), "id": None, "note": "Ada"}, None]
     warehouse = load(bench, rows)  # the second lead stays unanswered: its row has no id either
-    assert {row["note"] for row in warehouse["enrichment_results"]} == {None}
-    assert json.loads(rejects_of(warehouse)["fields_of_a_row_without_lead"]) == {"note": "Ada"}
+    notes = {row["status"]: row["note"] for row in warehouse["enrichment_results"]}
+    assert notes == {"enriched": "Ada", "unanswered": None}
 
 
 def test_what_comes_with_a_miss_is_in_rejects_and_nothing_with_a_removed_person(

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amplemarket_source.odd_json.depth import MOST_LEVELS, is_deep, shallow
 from amplemarket_source.tables.characters import is_clean
 from amplemarket_source.tables.coerce import Lossy, coerce, common_type
 from amplemarket_source.tables.columns import DataType
 from amplemarket_source.tables.contract import PEOPLE
-from amplemarket_source.tables.depth import MOST_LEVELS, is_deep, shallow
 from amplemarket_source.tables.json_text import json_text
 from amplemarket_source.tables.memory import ColumnMemory
 from tests.tables.documents import spellings

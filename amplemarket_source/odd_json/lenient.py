@@ -1,4 +1,4 @@
-"""A page as Python objects, whatever is in it; nothing is lost on the way.
+"""JSON as Python objects, whatever is in it; nothing is lost on the way.
 
 ================================  ============================================================
 in the page                       comes out as
@@ -20,9 +20,7 @@ import math
 from decimal import Decimal
 from typing import Any
 
-from amplemarket_source.tables.depth import is_deep, shallow
-
-__all__ = ["Repeated", "read_rows", "replaced_values"]
+__all__ = ["Repeated", "decode_at", "replaced_values"]
 
 
 class Repeated(dict[str, Any]):
@@ -35,16 +33,17 @@ class Repeated(dict[str, Any]):
     replaced: list[tuple[str, Any]]
 
 
-def read_rows(body: bytes) -> list[Any]:
-    """The members of ``results``, in order.
+def decode_at(text: str, place: int) -> tuple[Any, int]:
+    """The JSON value that begins at ``place``, and the place behind it.
+
+    Args:
+        text: nested no deeper than Python's parser takes (`amplemarket_source.odd_json.depth`).
 
     Raises:
-        ValueError: the body is no JSON at all, which the API client would not have let pass.
+        ValueError: there is none.
     """
-    text = body.decode("utf-8", "surrogateescape")
-    page = _DECODER.decode(shallow(text) if is_deep(body) else text)
-    lists = [value for key, value in replaced_values(page) if key == "results"]
-    return [row for rows in [*lists, page.get("results")] for row in rows or ()]
+    value, stop = _DECODER.raw_decode(text, place)
+    return value, stop
 
 
 def replaced_values(value: Any) -> list[tuple[str, Any]]:

@@ -1,0 +1,184 @@
+"""Many oddities in one pair of runs: a request for each, and what became of it.
+
+The first run meets the oddities, the second finds the API well again. A run costs a second or two
+whatever it loads, so a hundred named tests share a few of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amplemarket_source import run as run_module
+from amplemarket_source.api import ApiClient
+from amplemarket_source.api.transport import Timeouts
+from amplemarket_source.errors import AmplemarketError
+from amplemarket_source.report import Report
+from amplemarket_source.sandbox import Fault, SandboxOptions, SandboxServer
+from tests.purchase.shop import Shop
+from tests.support.clock import ManualClock
+
+__all__ = ["LEADS", "Oddity", "Trial", "named", "trial_of"]
+
+LEADS = 3
+"""Leads of each request, two pages of them."""
+
+_TIMEOUTS = Timeouts(read=0.4, total=0.5)
+
+
+@dataclass(frozen=True)
+class Oddity:
+    """One fault in the answers about one request.
+
+    Attributes:
+        name: what the API does, for the name of the test.
+        fault, value, count: the server's switch.
+        says: what the error has to say, beside the endpoint.
+        on_second_page: the first page is well.
+    """
+
+    name: str
+    fault: str
+    value: Any = None
+    says: str = ""
+    count: int | None = None
+    on_second_page: bool = False
+
+    def switch(self, number: int) -> Fault:
+        """The switch for the request of this number."""
+        query = "page" if self.on_second_page else ""
+        path = f"/enrichment-requests/{number}?{query}"
+        return Fault(self.fault, self.value, self.count, "GET", path)
+
+
+def named(oddities: Sequence[Oddity]) -> Any:
+    """Parametrizes ``oddity``, each test called after what the API does."""
+    return pytest.mark.parametrize("oddity", oddities, ids=[one.name for one in oddities])
+
+
+@dataclass
+class Trial:
+    """What the two runs did with the oddities.
+
+    Attributes:
+        reports: of the first run and of the second.
+        errors: what the first run said of each oddity, by its name.
+        ledger: status of each oddity's request after each run.
+        outcomes: of each oddity's leads after each run.
+        pages: how many pages of each oddity's request the first run left on disk.
+        people: people of each oddity's leads in the end.
+        submitted: how often each oddity's leads were submitted.
+    """
+
+    oddities: Sequence[Oddity]
+    shop: Shop
+    reports: list[Report] = field(default_factory=list)
+    errors: dict[str, AmplemarketError] = field(default_factory=dict)
+    ledger: list[dict[str, str]] = field(default_factory=list)
+    outcomes: list[dict[str, Counter[str]]] = field(default_factory=list)
+    pages: dict[str, int] = field(default_factory=dict)
+    people: Counter[str] = field(default_factory=Counter)
+    submitted: dict[str, set[int]] = field(default_factory=dict)
+
+    def number(self, oddity: Oddity) -> int:
+        """The API's id of the oddity's request."""
+        return 1 + list(self.oddities).index(oddity)
+
+    def run(self) -> None:
+        """Both runs."""
+        leads = [
+            {"email": f"p{number}-{place}@odd.example", "external_id": oddity.name}
+            for number, oddity in enumerate(self.oddities, start=1)
+            for place in range(LEADS)
+        ]
+        self.shop.sandbox.set_faults(*(one.switch(self.number(one)) for one in self.oddities))
+        with _told() as told:
+            self.reports.append(self.shop.run(leads, leads_per_request=LEADS))
+        keys = [key for (key,) in self.shop.rows("SELECT request_key FROM enrichment_requests "
+                                                 "ORDER BY request_key")]  # fmt: skip
+        self.errors = {self.oddities[keys.index(key)].name: error for key, error in told}
+        for key, oddity in zip(keys, self.oddities, strict=True):
+            folders = (self.shop.folder / "pipelines").rglob(f"spool/{key}/page-*")
+            self.pages[oddity.name] = len(list(folders))
+        self._look()
+        self.shop.sandbox.set_faults()
+        self.reports.append(self.shop.run(leads, leads_per_request=LEADS))
+        self._look()
+        found = self.shop.rows(
+            "SELECT DISTINCT l.external_id, p.id FROM leads l JOIN enrichment_results r "
+            "ON r.lead_key = l.lead_key JOIN people p ON p.id = r.person_id"
+        )
+        self.people.update(name for name, _ in found)
+        submitted = self.shop.sandbox.submitted("people")
+        for number, oddity in enumerate(self.oddities, start=1):
+            times = {submitted[f"email=p{number}-{place}@odd.example"] for place in range(LEADS)}
+            self.submitted[oddity.name] = times
+
+    def _look(self) -> None:
+        statuses = self.shop.requests()
+        self.ledger.append({one.name: s for one, s in zip(self.oddities, statuses, strict=False)})
+        found = self.shop.rows(
+            "SELECT l.external_id, r.status FROM leads l JOIN enrichment_results r "
+            "ON r.lead_key = l.lead_key AND r.kind = l.kind"
+        )
+        outcomes: dict[str, Counter[str]] = {one.name: Counter() for one in self.oddities}
+        for name, status in found:
+            outcomes[name][status] += 1
+        self.outcomes.append(outcomes)
+
+
+@contextmanager
+def trial_of(oddities: Sequence[Oddity], folder: Path, empty_warehouse: Path) -> Iterator[Trial]:
+    """The two runs, made; the server is there until the end.
+
+    Waits for a retry cost no time, and nobody waits long for a byte.
+    """
+    shutil.copytree(empty_warehouse, folder / "shop")
+    clock = _PatientClock()
+    options = SandboxOptions(requests_per_minute=None, page_size=2)
+    with SandboxServer(options, clock=clock) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_module, "ApiClient", partial(ApiClient, timeouts=_TIMEOUTS))
+        trial = Trial(oddities, Shop(folder / "shop", server, clock))
+        trial.run()
+        yield trial
+
+
+class _PatientClock(ManualClock):
+    """Sleeps take no time, and what the server takes its time for does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._began = time.monotonic()
+
+    def monotonic(self) -> float:
+        return super().monotonic() + time.monotonic() - self._began
+
+
+@contextmanager
+def _told() -> Iterator[list[tuple[str, AmplemarketError]]]:
+    """What the log says of single requests: key and error."""
+    told: list[tuple[str, AmplemarketError]] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if isinstance(record.args, tuple) and len(record.args) == 2:
+                key, error = record.args
+                if isinstance(error, AmplemarketError):
+                    told.append((str(key), error))
+
+    logger, listener = logging.getLogger("amplemarket"), Listener()
+    logger.addHandler(listener)
+    try:
+        yield told
+    finally:
+        logger.removeHandler(listener)
