@@ -8,9 +8,10 @@ comes after needs to know.
 
 The statements run at once, not with the next load: an erasure must not wait, and running it twice
 changes nothing. Packages that dlt has not loaded yet hold people as well, so they are loaded before
-(`amplemarket_source.load.waves.load_pending`); the ledger loads its own when it is opened. Two
+(`amplemarket_source.load.waves.load_pending`); the ledger loads its own when it is opened. Three
 settings of dlt keep copies out of the files and tables it leaves behind, and the command line sets
-them: ``load.delete_completed_jobs`` and ``load.truncate_staging_dataset``.
+them: ``load.delete_completed_jobs``, ``load.truncate_staging_dataset``, and, for the files that
+Snowflake copies from, ``destination.snowflake.keep_staged_files = false``.
 """
 
 from __future__ import annotations
@@ -230,6 +231,8 @@ def _blank(ledger: Ledger, keys: set[str], people: set[str], rejected: set[str])
     for some in _portions(rejected):
         ledger.rows(f"UPDATE {rejects} SET raw = NULL WHERE reject_id IN ({_marks(some)})", *some)
     nothing = ", ".join(f"{name} = NULL" for name in PEOPLE.identifying)
+    told = ["person_id", "result_id", *ledger.undocumented(ENRICHMENT_RESULTS)]
+    untold = ", ".join(f"{name} = NULL" for name in told)
     for some in _portions(keys):
         marks = _marks(some)
         ledger.rows(f"UPDATE {rejects} SET raw = NULL WHERE lead_key IN ({marks})", *some)
@@ -240,7 +243,7 @@ def _blank(ledger: Ledger, keys: set[str], people: set[str], rejected: set[str])
         )
         # Last: until here the row says whose leads they are.
         ledger.rows(
-            f"UPDATE {results} SET status = 'gdpr_removed', person_id = NULL, result_id = NULL "
+            f"UPDATE {results} SET status = 'gdpr_removed', {untold} "
             f"WHERE kind = 'people' AND lead_key IN ({marks})",
             *some,
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from amplemarket_source.api import CallStats
@@ -30,9 +32,12 @@ class Report:
         plans: one for each kind of input.
         calls: the API client's own figures, once there were calls.
         outcomes: leads by outcome (``enriched`` ...), as loaded.
-        credits: ``email_credits_estimated`` and ``phone_credits_estimated`` of what was loaded.
+        credits: ``email_credits_estimated`` and ``phone_credits_estimated`` of what was loaded,
+            ``email_credits_max`` and ``phone_credits_max`` of what was bought.
         loaded: rows by table.
         new_fields: columns that this run met for the first time, with their type.
+        seconds: by stage: ``plan``, ``wait`` (for the API, with nothing to load), ``flatten`` and
+            ``load``, which follow each other, and ``total``.
     """
 
     def __init__(self) -> None:
@@ -56,6 +61,15 @@ class Report:
         self.running_requests: list[str] = []
         self.expired_requests: list[str] = []
 
+    @contextmanager
+    def timing(self, stage: str) -> Iterator[None]:
+        """Add the seconds of the block to a stage."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.monotonic() - started
+
     def planned(self, plans: Sequence[Plan], open_requests: Sequence[RequestRecord]) -> None:
         """The run is about to start."""
         self.plans = list(plans)
@@ -65,9 +79,14 @@ class Report:
             elif record.status not in UNSETTLED:
                 self.requests_resumed += 1
 
-    def recorded(self, rows: Mapping[str, int]) -> None:
-        """Rows that went into the destination before the first POST, by table."""
+    def recorded(self, rows: Mapping[str, int], refused: Mapping[str, int]) -> None:
+        """Rows that went into the destination before the first POST, by table.
+
+        Args:
+            refused: input rows that cannot be sent, by reason.
+        """
         self.loaded.update(rows)
+        self.rejects.update(refused)
 
     def count_rows(self, rows: int) -> None:
         """A page reached the disk."""
@@ -79,6 +98,8 @@ class Report:
         with self._lock:
             self.requests_bought += 1
             self.leads_bought += batch.lead_count
+            self.credits["email_credits_max"] += batch.email_credits
+            self.credits["phone_credits_max"] += batch.phone_credits
 
     def not_bought(self, batch: Batch) -> None:
         """A batch was planned and not sent."""
@@ -148,6 +169,9 @@ class Report:
                 "calls": dict(self.calls.calls) if self.calls else {},
                 "retries": self.calls.retries if self.calls else 0,
                 "throttled": self.calls.throttled if self.calls else 0,
+                # Summed over the threads that fetch; they run beside the stages in ``seconds``.
+                "fetch_seconds": round(self.calls.api_seconds, 3) if self.calls else 0.0,
+                "pacing_seconds": round(self.calls.pacing_seconds, 3) if self.calls else 0.0,
             },
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             "errors": [

@@ -26,9 +26,11 @@ from amplemarket_source.api import ApiClient, EnrichmentApi
 from amplemarket_source.clock import Clock, SystemClock
 from amplemarket_source.erasure import erase
 from amplemarket_source.errors import Busy
+from amplemarket_source.footprint import give_back
 from amplemarket_source.kinds import KINDS, Kind
 from amplemarket_source.leads.intake import open_workbench, take_in
 from amplemarket_source.leads.read import LeadsInput
+from amplemarket_source.leads.workbench import let_workbench_rest
 from amplemarket_source.pages.spool import Spool
 from amplemarket_source.pages.suppressions import Suppressions
 from amplemarket_source.plan.decide import decide
@@ -165,6 +167,8 @@ class Run:
         ]
         if spend:
             self._commit_plan(now)
+        let_workbench_rest(self.work)
+        give_back()
         return self._plans
 
     def answers(self) -> Iterator[Answer]:
@@ -255,7 +259,8 @@ class Run:
         self.spool.keep_only(open_keys)
         self.work.execute(_ASKED_FIELDS)
         if self._plans:
-            self.report.recorded(record_plans(self._plans, self.ledger, self.work, now))
+            recorded = record_plans(self._plans, self.ledger, self.work, now)
+            self.report.recorded(recorded, _refused(self.work))
             self.work.execute(
                 "INSERT INTO asked_fields BY NAME "
                 "SELECT * EXCLUDE (position, kind) FROM leads_to_ask"
@@ -281,3 +286,9 @@ def _erased(work: duckdb.DuckDBPyConnection) -> list[str]:
         "SELECT lead_key FROM known WHERE kind = 'people' AND status = 'gdpr_removed'"
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def _refused(work: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    return dict(
+        work.execute("SELECT reason, count(*) FROM lead_rejects GROUP BY 1 ORDER BY 1").fetchall()
+    )

@@ -1,6 +1,6 @@
 """Four ways from the API's pages to DuckDB tables, each a child process of its own.
 
-``ours``   leads to merged tables, as ``amplemarket run`` does it
+``ours``   leads to merged tables: ``amplemarket run people leads.csv``
 ``plain``  what a user would write today: requests, yield the dicts, ``merge``, dlt's defaults
 ``tuned``  the same with parquet, two normalise workers and file rotation
 ``floor``  fetch the pages, then DuckDB's own ``read_json`` and ``unnest``; it neither types by
@@ -19,58 +19,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command import KEY, leads, run_people, write_leads
+
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 os.environ["RUNTIME__LOG_LEVEL"] = "ERROR"
 
-KEY = "sandbox-key"
-BATCH = 2_500
+BATCH = 2_500  # the command's default
 CHILDREN = ("experiences", "educations", "languages", "phone_numbers")
 COMPANY_CHILDREN = ("locations", "sic_codes", "naics_codes", "keywords", "technologies")
 
 
-def leads(count: int) -> Iterator[dict[str, str]]:
-    """Invented leads; one company for each ten people."""
-    return ({"email": f"jane.doe{i}@acme{i // 10}.example"} for i in range(count))
-
-
 def ours(url: str, count: int, folder: Path) -> dict[str, int]:
-    os.environ["LOAD__DELETE_COMPLETED_JOBS"] = "true"
-    os.environ["LOAD__TRUNCATE_STAGING_DATASET"] = "true"
-    import dlt
-
-    from amplemarket_source.kinds import PEOPLE
-    from amplemarket_source.load.waves import load_pending, load_waves
-    from amplemarket_source.run import Run
-    from amplemarket_source.settings import resolve_settings
-
-    source = folder / "leads.csv"
-    with source.open("w") as file:
-        file.write("email\n")
-        file.writelines(f"{lead['email']}\n" for lead in leads(count))
-    pipeline = dlt.pipeline(
-        "amplemarket",
-        destination=dlt.destinations.duckdb(str(folder / "ours.duckdb")),
-        dataset_name="amplemarket_data",
-        pipelines_dir=str(folder / "pipelines"),
-    )
-    settings = resolve_settings(
-        api_key=KEY,
-        base_url=url,
-        requests_per_minute=600_000,
-        leads_per_request=BATCH,
-        reveal_phone_numbers=True,
-    )
-    load_pending(pipeline)
-    with Run(pipeline, settings) as run:
-        run.prepare({PEOPLE: str(source)})
-        load_waves(pipeline, run)
-        if run.report.exit_code:
-            raise SystemExit(f"ours: {run.report.as_dict()}")
+    write_leads(folder / "leads.csv", count)
+    document = run_people(url, folder, "--requests-per-minute", "600000")
     names = ["people", *(f"people__{name}" for name in CHILDREN), "companies"]
     names += [f"companies__{name}" for name in COMPANY_CHILDREN]
-    return _counted(
-        folder / "ours.duckdb", "amplemarket_data", dict(zip(names, names, strict=True))
-    )
+    return {name: document["tables"][name] for name in names}
 
 
 def plain(url: str, count: int, folder: Path) -> dict[str, int]:
@@ -187,4 +151,4 @@ WAYS = {way.__name__: way for way in (ours, plain, tuned, floor)}
 
 if __name__ == "__main__":
     way, url, count, folder = sys.argv[1:]
-    print(json.dumps(WAYS[way](url, int(count), Path(folder))))
+    print(json.dumps({"rows": WAYS[way](url, int(count), Path(folder))}))

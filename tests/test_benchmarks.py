@@ -6,24 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import agree, server, table
+from benchmarks.__main__ import remember, server
 from benchmarks.measure import measure
+from benchmarks.tables import agree, memory_table, ways_table
 from benchmarks.ways import WAYS
 
 
 def test_the_four_ways_agree_on_the_rows(tmp_path: Path) -> None:
     with server() as url:
-        measured = [measure(way, url, 30, tmp_path / way) for way in WAYS]
+        measured = [measure("benchmarks.ways", way, url, 30, tmp_path / way) for way in WAYS]
     agree(measured)
     assert measured[0].rows["people"] == 30
     assert measured[0].rows["people__experiences"] == 150
     assert measured[0].rows["companies__technologies"] == 30
-    assert "| 30 | floor |" in table(measured)
+    assert "| 30 | floor |" in ways_table(measured)
+
+
+def test_the_same_leads_again_buy_nothing_and_leave_the_same_rows() -> None:
+    first, second = remember([40])
+    agree([first, second])
+    assert first.rows["people"] == 40
+    assert "| 40 | nothing to buy |" in memory_table([first, second])
 
 
 def test_figures_of_different_work_are_refused(tmp_path: Path) -> None:
     with server() as url:
-        few = measure("floor", url, 10, tmp_path / "few")
-        more = measure("floor", url, 20, tmp_path / "more")
+        few = measure("benchmarks.ways", "floor", url, 10, tmp_path / "few")
+        more = measure("benchmarks.ways", "floor", url, 20, tmp_path / "more")
     with pytest.raises(SystemExit, match="other rows"):
         agree([few, more])

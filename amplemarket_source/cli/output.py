@@ -62,6 +62,11 @@ def quiet_libraries(*, quiet: bool) -> None:
         # Files and staging tables would keep the data of a person who is erased later.
         "LOAD__DELETE_COMPLETED_JOBS": "true",
         "LOAD__TRUNCATE_STAGING_DATASET": "true",
+        "DESTINATION__SNOWFLAKE__KEEP_STAGED_FILES": "false",
+        # Else dlt reads on before a batch has reached every table, and holds five of them.
+        "EXTRACT__NEXT_ITEM_MODE": "fifo",
+        # The C library gives back what Arrow frees, Arrow's own allocator keeps most of it.
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)

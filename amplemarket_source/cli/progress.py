@@ -50,7 +50,7 @@ def progress_line(report: Report, elapsed: float) -> str:
     over = len(report.running_requests) + len(report.expired_requests)
     in_flight = max(0, started - report.requests_loaded - over)
     fetched = report.rows_fetched
-    spent = sum(report.credits.values())
+    spent = sum(report.credits[f"{kind}_credits_estimated"] for kind in ("email", "phone"))
     parts = [
         f"{in_flight:,} in flight, {report.requests_loaded:,} done",
         f"{fetched:,}/{max(wanted, fetched):,} leads",

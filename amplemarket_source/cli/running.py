@@ -61,15 +61,18 @@ def execute(
     run = Run(pipeline, settings)
 
     def work() -> Outcome:
-        load_pending(pipeline)
-        with run:
-            if is_sandbox:
-                _refuse_requests_of_others(run.ledger)
-            plans = run.prepare(inputs)
-            for plan in plans:
-                output.say(plan_line(plan))
-            load_waves(pipeline, run)
-            return Outcome(run.report, row_counts(run.ledger))
+        with run.report.timing("total"):
+            load_pending(pipeline)
+            with run:
+                if is_sandbox:
+                    _refuse_requests_of_others(run.ledger)
+                with run.report.timing("plan"):
+                    plans = run.prepare(inputs)
+                for plan in plans:
+                    output.say(plan_line(plan))
+                load_waves(pipeline, run)
+                tables = row_counts(run.ledger)
+        return Outcome(run.report, tables)
 
     with output.working(), showing(run.report, quiet=output.quiet):
         return in_background(work, on_stop=run.stop)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from amplemarket_source.plan.plan import Plan
 
-__all__ = ["columns", "number", "plan_line", "plan_text", "summary_text"]
+__all__ = ["columns", "counted", "number", "plan_line", "plan_text", "summary_text"]
 
 _SECTION = "  {:<12}{}"
 _NEW_FIELDS_SHOWN = 4
@@ -17,6 +17,11 @@ _NEW_FIELDS_SHOWN = 4
 def number(value: float) -> str:
     """``1234.5`` as ``1,234.5``, ``3.0`` as ``3``."""
     return f"{value:,.1f}".removesuffix(".0")
+
+
+def counted(count: float, noun: str) -> str:
+    """``1 request``, ``1,234 requests``."""
+    return f"{number(count)} {noun}" + ("" if count == 1 else "s")
 
 
 def columns(rows: list[tuple[str, ...]]) -> list[str]:
@@ -31,10 +36,10 @@ def columns(rows: list[tuple[str, ...]]) -> list[str]:
 def plan_line(plan: Plan) -> str:
     """The plan in one line, before the money is spent."""
     if not plan.batches:
-        return f"{plan.kind}: {number(plan.read)} rows read, nothing to buy."
+        return f"{plan.kind}: {counted(plan.read, 'row')} read, nothing to buy."
     return (
-        f"{plan.kind}: {number(plan.read)} rows read, {number(plan.to_buy)} to buy in "
-        f"{len(plan.batches):,} requests, at most {_credits(plan)}, "
+        f"{plan.kind}: {counted(plan.read, 'row')} read, {number(plan.to_buy)} to buy in "
+        f"{counted(len(plan.batches), 'request')}, at most {_credits(plan)}, "
         f"at least {plan.least_seconds:,.0f} s at the rate limit."
     )
 
@@ -74,7 +79,7 @@ def summary_text(document: Mapping[str, Any], arguments: str) -> str:
         ("credits", _credit_text(document["credits"])),
         ("rejects", _listed(document["rejects"])),
         ("new fields", _new_fields_text(document["new_fields"])),
-        ("time", ", ".join(f"{k} {v:,.1f} s" for k, v in document["seconds"].items())),
+        ("time", _time_text(document)),
         ("where", f"{document['destination']}, dataset {document['dataset']}"),
     ]
     return "\n".join(
@@ -127,7 +132,7 @@ def _next_steps(document: Mapping[str, Any], arguments: str) -> list[str]:
     ]
     if requests["running"]:
         steps.append(
-            f"  > {len(requests['running']):,} requests are still running: "
+            f"  > still running: {counted(len(requests['running']), 'request')}: "
             f"amplemarket resume{arguments} (or status, then cancel REQUEST_ID)"
         )
     unanswered = document["outcomes"].get("unanswered", 0)
@@ -152,19 +157,37 @@ def _input_text(document: Mapping[str, Any]) -> str:
 
 def _bought_text(document: Mapping[str, Any]) -> str:
     requests, leads = document["requests"], document["leads"]
-    text = f"{number(leads['bought'])} leads in {requests['bought']:,} requests"
+    text = f"{counted(leads['bought'], 'lead')} in {counted(requests['bought'], 'request')}"
     if leads["not_bought"]:
         text += f", {number(leads['not_bought'])} not bought"
     if requests["resumed"]:
-        text += f"; {requests['resumed']:,} earlier requests resumed"
+        text += f"; {counted(requests['resumed'], 'earlier request')} resumed"
     return text
 
 
-def _credit_text(estimated: Mapping[str, float]) -> str:
-    named = {name.removesuffix("_credits_estimated"): value for name, value in estimated.items()}
-    return ", ".join(f"{number(value)} {name}" for name, value in named.items()) + (
-        " (estimated)" if named else ""
-    )
+def _credit_text(figures: Mapping[str, float]) -> str:
+    """What the answers come to, and the most that the run's own requests can come to."""
+
+    def listed(suffix: str) -> str:
+        kinds = ("email", "phone")
+        return ", ".join(f"{number(figures.get(f'{k}_credits_{suffix}', 0))} {k}" for k in kinds)
+
+    return f"{listed('estimated')} (estimated), at most {listed('max')}" if figures else ""
+
+
+_STAGES = {"plan": "plan", "wait": "wait for the API", "flatten": "flatten", "load": "load"}
+
+
+def _time_text(document: Mapping[str, Any]) -> str:
+    seconds, api = document["seconds"], document["api"]
+    stages = [f"{words} {seconds[name]:,.1f}" for name, words in _STAGES.items() if name in seconds]
+    text = f"{seconds.get('total', 0.0):,.1f} s: {', '.join(stages)}"
+    if api["calls"]:
+        text += f"; beside them {number(sum(api['calls'].values()))} calls"
+        text += f" of {api['fetch_seconds']:,.1f} s in all"
+        if api["pacing_seconds"] >= 1:
+            text += f", {api['pacing_seconds']:,.0f} s held back by the rate limit"
+    return text
 
 
 def _listed(counts: Mapping[str, float]) -> str:

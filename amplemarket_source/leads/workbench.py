@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import duckdb
 
 from amplemarket_source.leads.identity import install_identity
 
-__all__ = ["open_workbench"]
+__all__ = ["let_workbench_rest", "open_workbench"]
+
+_AT_REST = "48MB"
 
 
 def open_workbench(folder: Path, memory_limit: str = "128MB") -> duckdb.DuckDBPyConnection:
@@ -47,3 +50,10 @@ def open_workbench(folder: Path, memory_limit: str = "128MB") -> duckdb.DuckDBPy
     connection.execute("SET enable_progress_bar = false")
     install_identity(connection)
     return connection
+
+
+def let_workbench_rest(work: duckdb.DuckDBPyConnection) -> None:
+    """Keep little of the workbench in memory: once all is planned, only lookups are left."""
+    # Where it cannot let go of enough, DuckDB says so and goes on with the limit it had.
+    with contextlib.suppress(duckdb.OutOfMemoryException):
+        work.execute(f"SET memory_limit = '{_AT_REST}'")

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 
 import pyarrow.compute as pc
 
+from amplemarket_source.errors import SchemaFrozen
+from amplemarket_source.footprint import give_back
 from amplemarket_source.plan.known import keep_known
 from amplemarket_source.purchase.collect import Answer
 from amplemarket_source.run import Run
-from amplemarket_source.tables.answers import AnswerTables, TableBatch
+from amplemarket_source.tables.answers import AnswerTables
 from amplemarket_source.tables.contract import ENRICHMENT_RESULTS
+from amplemarket_source.tables.gather import TableBatch, gathered
 from amplemarket_source.tables.memory import ColumnMemory
+from amplemarket_source.tables.schema_contract import SchemaContract
 
 __all__ = ["read_answers"]
+
+logger = logging.getLogger("amplemarket")
 
 
 def read_answers(
@@ -23,15 +30,29 @@ def read_answers(
 
     All answers are waited for before the first row: the newest has to come first.
     """
+    if run.settings.schema_contract is not None:
+        memory.contract = SchemaContract.of(run.settings.schema_contract)
     tables = AnswerTables(memory, load_id, run.work, run.clock.now, run.suppressions.among)
     finished = list(answers)
-    for batch in tables.batches(finished):
+    with run.ledger.at_rest():
+        for batch in gathered(_counted(run, tables.batches(finished))):
+            yield batch
+            give_back()
+    refused = [name for name in memory.refused if name not in run.report.new_fields]
+    if refused and memory.contract.is_frozen:
+        frozen = SchemaFrozen(refused)
+        run.report.failed(frozen)
+        logger.error("%s", frozen)  # all that a plain pipeline.run shows of it
+    run.report.new_fields.update(memory.new_fields)
+    run.report.requests_loaded += len(finished)
+
+
+def _counted(run: Run, batches: Iterable[TableBatch]) -> Iterator[TableBatch]:
+    for batch in batches:
         _count(run, batch)
         if ENRICHMENT_RESULTS.name in batch:
             batch[ENRICHMENT_RESULTS.name] = keep_known(batch[ENRICHMENT_RESULTS.name], run.work)
         yield batch
-    run.report.new_fields.update(memory.new_fields)
-    run.report.requests_loaded += len(finished)
 
 
 def _count(run: Run, batch: TableBatch) -> None:

@@ -8,10 +8,13 @@ from typing import Any
 import dlt
 from dlt.extract import DltResource
 
-from amplemarket_source.tables.answers import TableBatch
+from amplemarket_source.tables.columns import Table
 from amplemarket_source.tables.contract import BOOKKEEPING, TABLES
+from amplemarket_source.tables.gather import TableBatch
 from amplemarket_source.tables.memory import ColumnMemory
 from amplemarket_source.tables.merge import transformer_for
+from amplemarket_source.tables.personal import annotate_new
+from amplemarket_source.tables.schema_contract import SchemaContract
 
 __all__ = ["resources"]
 
@@ -29,10 +32,13 @@ def resources(read: ReadAnswers) -> list[DltResource]:
 
     @dlt.resource(name="answers", selected=False)
     def answers() -> Iterator[TableBatch]:
-        memory = ColumnMemory.of(dlt.current.source_schema())
+        schema = dlt.current.source_schema()
+        memory = ColumnMemory.of(schema, SchemaContract.taken_from(dlt.current.source()))
         # The first load makes every table, also those that stay empty.
         yield {table.name: table.arrow_schema.empty_table() for table in TABLES.values()}
-        yield from read(memory, dlt.current.load_package_state()["load_id"])
+        for batch in read(memory, dlt.current.load_package_state()["load_id"]):
+            annotate_new(schema, memory)
+            yield batch
 
     source = answers()
     return [source] + [
@@ -46,14 +52,25 @@ def resources(read: ReadAnswers) -> list[DltResource]:
     ]
 
 
-def _picker(name: str) -> Callable[[TableBatch], Iterator[Any]]:
-    def pick(batch: TableBatch) -> Iterator[Any]:
-        if name in batch:
-            yield batch[name]
+def _picker(name: str) -> Callable[[TableBatch], Any]:
+    """Takes a table's rows, and of those that are carried along, out of a batch.
+
+    Returns rows and no generator where it can: dlt would begin the next batches before it comes
+    back to a generator, and hold them all.
+    """
+
+    def pick(batch: TableBatch) -> Any:
         selected = [n for n in dlt.current.source().selected_resources if n in TABLES]
-        if name == selected[0]:
-            for table in BOOKKEEPING:
-                if table.name not in selected and table.name in batch:
-                    yield dlt.mark.with_table_name(batch[table.name], table.name)
+        carried = [t for t in BOOKKEEPING if t.name not in selected and t.name in batch]
+        if name != selected[0] or not carried:
+            return batch.get(name)
+        return _with_carried(batch, name, carried)
 
     return pick
+
+
+def _with_carried(batch: TableBatch, name: str, carried: list[Table]) -> Iterator[Any]:
+    if name in batch:
+        yield batch[name]
+    for table in carried:
+        yield dlt.mark.with_table_name(batch[table.name], table.name)

@@ -12,29 +12,30 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from typing import Any
 
 import dlt
 from dlt.extract import DltSource
 from dlt.load.exceptions import LoadClientJobFailed
 
 from amplemarket_source.clock import SystemClock
-from amplemarket_source.errors import AmplemarketError, DestinationError
+from amplemarket_source.errors import AmplemarketError, DestinationError, causes
+from amplemarket_source.footprint import give_back
 from amplemarket_source.load.answers import read_answers
 from amplemarket_source.load.resources import resources
 from amplemarket_source.purchase.collect import Answer
 from amplemarket_source.purchase.lease import exclusive_ledger
+from amplemarket_source.purchase.ledger import Ledger
 from amplemarket_source.run import Run
-from amplemarket_source.tables.answers import TableBatch
+from amplemarket_source.tables.gather import TableBatch
 from amplemarket_source.tables.memory import ColumnMemory
 
 __all__ = ["load_answers", "load_pending", "load_waves"]
 
 logger = logging.getLogger("amplemarket")
 
-_LEADS_IN_WAVE = 20_000
-"""A load has a fixed cost of a second or two; this many leads are worth it."""
-_SECONDS_IN_WAVE = 30.0
+_BYTES_IN_WAVE = 130_000_000
+"""Of pages, 30,000 people: worth the second that a load costs anyway, and it fits the memory."""
+_SECONDS_IN_WAVE = 20.0
 _END = None
 
 
@@ -51,11 +52,11 @@ def load_pending(pipeline: dlt.Pipeline) -> None:
     """
     if not pipeline.has_pending_data:
         return
-    with exclusive_ledger(pipeline, SystemClock(), on_lost=lambda _: None):
+    with exclusive_ledger(pipeline, SystemClock(), on_lost=lambda _: None) as (ledger, _):
         try:
-            _load(pipeline, None)
+            _load_in_room(pipeline, ledger, None)
         except DestinationError as error:
-            if not any(isinstance(cause, LoadClientJobFailed) for cause in _chain(error)):
+            if not any(isinstance(cause, LoadClientJobFailed) for cause in causes(error)):
                 raise
             logger.warning("An earlier load cannot be finished and is made anew: %s", error)
             pipeline.abort_packages()
@@ -64,18 +65,23 @@ def load_pending(pipeline: dlt.Pipeline) -> None:
 def load_waves(pipeline: dlt.Pipeline, run: Run) -> None:
     """Load every request of a prepared run as it is finished.
 
+    The report's ``seconds`` get ``wait`` (there was nothing to load yet), ``flatten`` (pages to
+    files) and ``load`` (files to tables), which follow each other; fetching goes on beside them.
+
     Raises:
         DestinationError: a load failed; pages stay on disk and load with the next run.
         KeyRefused: the API refused the key before anything was bought.
     """
-    started = time.monotonic()
     with closing(_waves(run)) as waves:
-        for wave in waves:
+        while True:
+            with run.report.timing("wait"):
+                wave = next(waves, None)
+            if wave is None:
+                break
             load_answers(pipeline, run, wave)
     if not run.ledger.has_table("people"):
         # A first run that found nothing still leaves every table of the contract.
-        _load(pipeline, _source(run, []))
-    run.report.seconds["total"] += time.monotonic() - started
+        load_answers(pipeline, run, [])
 
 
 def load_answers(pipeline: dlt.Pipeline, run: Run, answers: list[Answer]) -> None:
@@ -84,11 +90,26 @@ def load_answers(pipeline: dlt.Pipeline, run: Run, answers: list[Answer]) -> Non
     Raises:
         DestinationError: the load failed; the pages stay on disk.
     """
-    before = time.monotonic()
-    _load(pipeline, _source(run, answers))
-    run.report.seconds["load"] += time.monotonic() - before
+    _load_in_room(pipeline, run.ledger, _source(run, answers))
+    for name, seconds in _stages(pipeline).items():
+        run.report.seconds[name] += seconds
     for answer in answers:
         answer.pages.remove()
+    give_back()
+
+
+def _stages(pipeline: dlt.Pipeline) -> dict[str, float]:
+    """Seconds of the last run: from pages to files (``flatten``), and from there into tables."""
+    trace = pipeline.last_trace
+    seconds = {
+        step.step: (step.finished_at - step.started_at).total_seconds()
+        for step in (trace.steps if trace else ())
+        if step.finished_at is not None
+    }
+    return {
+        "flatten": seconds.get("extract", 0.0) + seconds.get("normalize", 0.0),
+        "load": seconds.get("load", 0.0),
+    }
 
 
 def _source(run: Run, wave: list[Answer]) -> DltSource:
@@ -97,32 +118,30 @@ def _source(run: Run, wave: list[Answer]) -> DltSource:
 
     factory = dlt.source(lambda: resources(read), name="amplemarket", max_table_nesting=0)
     source: DltSource = factory()
-    if run.settings.schema_contract is not None:
-        source.schema_contract = _contract(run.settings.schema_contract)
     return source
 
 
-def _contract(given: Any) -> Any:
-    """The user's schema contract, for columns and data types only.
+def _load_in_room(pipeline: dlt.Pipeline, ledger: Ledger, source: DltSource | None) -> None:
+    """Load; once more with as much memory as there is, where the bound was too low."""
+    try:
+        _load(pipeline, source)
+    except DestinationError as error:
+        if not ledger.make_room(error):
+            raise
+        _load(pipeline, None)
 
-    dlt would take the contract's own tables for new ones on a first load, and discard what is paid
-    for without a word.
-    """
-    modes = {"columns": given, "data_type": given} if isinstance(given, str) else dict(given)
-    return {**modes, "tables": "evolve"}
 
-
-def _load(pipeline: dlt.Pipeline, source: Any) -> None:
+def _load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:
     try:
         info = pipeline.run(source) if source is not None else pipeline.run()
         info.raise_on_failed_jobs()
     except AmplemarketError:
         raise
     except Exception as error:
-        ours = [cause for cause in _chain(error) if isinstance(cause, AmplemarketError)]
+        ours = [cause for cause in causes(error) if isinstance(cause, AmplemarketError)]
         if ours:
             raise ours[0] from error
-        *_, root = _chain(error)
+        *_, root = causes(error)
         raise DestinationError(
             f"The load into {pipeline.dataset_name} failed ({type(root).__name__}). "
             "Nothing is lost: run again once the destination is well, the answers are on disk."
@@ -168,19 +187,10 @@ def _gathered(found: queue.Queue[Answer | BaseException | None]) -> Iterator[lis
         if not wave:
             until = time.monotonic() + _SECONDS_IN_WAVE
         wave.append(item)
-        if sum(answer.record.lead_count for answer in wave) >= _LEADS_IN_WAVE:
+        if sum(answer.summary.byte_count for answer in wave) >= _BYTES_IN_WAVE:
             yield wave
             wave = []
     if wave:
         yield wave
     if isinstance(item, BaseException):
         raise item
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    current: BaseException | None = error
-    seen: set[int] = set()
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        yield current
-        current = current.__cause__ or current.__context__

@@ -9,20 +9,20 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from uuid import uuid4
 
 import dlt
 
 from amplemarket_source.api import ApiClient
 from amplemarket_source.clock import Clock, SystemClock
+from amplemarket_source.destinations import CHECKED, name_of
 from amplemarket_source.errors import (
     AmplemarketError,
     ApiError,
-    DestinationError,
     KeyRefused,
     SettingsError,
     Unavailable,
 )
+from amplemarket_source.manage.probe import probe
 from amplemarket_source.manage.status import read_status
 from amplemarket_source.purchase.ledger import Ledger
 from amplemarket_source.purchase.records import UNSETTLED
@@ -77,12 +77,21 @@ def examine(
         yield from _api(settings, clock)
     try:
         target = pipeline()
-        _probe(target)
+        was_there = probe(target)
     except AmplemarketError as error:
         yield _failed("destination", error)
         return
-    yield Check("destination", "ok", f"dataset {target.dataset_name} can be written and read")
-    yield _open_requests(target, clock)
+    name = name_of(target)
+    yield Check(
+        "destination",
+        "ok" if name in CHECKED else "warn",
+        f"dataset {target.dataset_name} can be {'written and read' if was_there else 'created'}"
+        + ("" if name in CHECKED else f"; this package was not checked on {name}"),
+    )
+    if was_there:
+        yield _open_requests(target, clock)
+    else:
+        yield Check("requests", "ok", "none is open")
 
 
 def _api(settings: Settings, clock: Clock) -> Iterator[Check]:
@@ -118,31 +127,6 @@ def _clock(date: str | None, now: datetime) -> Check:
         f"{abs(skew):,.0f} s {direction} the API's: set this machine's clock, or ages such as "
         "refresh_after are wrong by as much.",
     )
-
-
-def _probe(pipeline: dlt.Pipeline) -> None:
-    """Make, fill, read and drop a table.
-
-    Raises:
-        DestinationError: one of them failed.
-    """
-    try:
-        with Ledger(pipeline) as ledger:
-            table = ledger.name(f"amplemarket_probe_{uuid4().hex[:8]}")
-            ledger.rows(f"CREATE TABLE {table} (probe INTEGER)")
-            try:
-                ledger.rows(f"INSERT INTO {table} (probe) VALUES (1)")
-                rows = ledger.rows(f"SELECT probe FROM {table}")
-            finally:
-                ledger.rows(f"DROP TABLE {table}")
-    except AmplemarketError:
-        raise
-    except Exception as error:
-        raise DestinationError(
-            f"dlt cannot open the destination ({type(error).__name__}). Check its credentials."
-        ) from error
-    if len(rows) != 1:
-        raise DestinationError("A row that was written cannot be read back.")
 
 
 def _open_requests(pipeline: dlt.Pipeline, clock: Clock) -> Check:

@@ -33,12 +33,14 @@ class Summary:
     Attributes:
         status: the API's terminal status.
         fetched_at: when the last page arrived; the ``enriched_at`` of its rows.
+        byte_count: of all its pages, as they came.
         error_code, error_detail: from ``_errors``, when the request ended with some.
     """
 
     status: str
     fetched_at: datetime
     page_count: int
+    byte_count: int = 0
     error_code: str | None = None
     error_detail: str | None = None
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from amplemarket_source.kinds import Kind
 from amplemarket_source.purchase.ledger import Ledger
@@ -22,6 +23,8 @@ _TABLES = {
     "known_leads": "lead_id TEXT",
     "request_leads": "request_key TEXT, lead_key TEXT",
 }
+
+_ROWS_AT_ONCE = 10_000  # DuckDB sets memory aside for a million if it is not told
 
 
 def read_known(ledger: Ledger, kinds: Iterable[Kind], work: duckdb.DuckDBPyConnection) -> None:
@@ -59,6 +62,8 @@ def keep_known(results: pa.Table, work: duckdb.DuckDBPyConnection) -> pa.Table:
         results: rows of ``enrichment_results``.
         work: the workbench, with ``known``.
     """
+    if not pc.any(pc.equal(results.column("status"), "unanswered")).as_py():
+        return results
     work.register("new_results", results)
     kept: pa.Table = work.execute(
         """
@@ -66,6 +71,6 @@ def keep_known(results: pa.Table, work: duckdb.DuckDBPyConnection) -> pa.Table:
             SELECT 1 FROM known k WHERE k.kind = n.kind AND k.lead_key = n.lead_key
             AND k.status IN ('enriched', 'gdpr_removed'))
         """
-    ).to_arrow_table()
+    ).to_arrow_table(_ROWS_AT_ONCE)
     work.unregister("new_results")
     return kept.cast(results.schema)

@@ -100,12 +100,13 @@ class Collector:
             self.clock.sleep(min(told, deadline - now))
 
     def _read(self, record: RequestRecord, pages: SpooledRequest, first: Page) -> Answer:
-        count = 0
+        count = size = 0
         with _disk():
             pages.start()
         for page in self.api.pages(first, expected_rows=record.lead_count):
             self.clock.check()
             count += 1
+            size += len(page.body)
             with _disk():
                 pages.add(count, page.body)
             self.on_rows(page.row_count)
@@ -114,6 +115,7 @@ class Collector:
             status=first.status,
             fetched_at=self.clock.now(),
             page_count=count,
+            byte_count=size,
             error_code=problem.code if problem else None,
             error_detail=(problem.detail or problem.title) if problem else None,
         )

@@ -19,17 +19,29 @@ from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.pipeline import LoadInfo
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.extract import DltResource
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from amplemarket_source.errors import Busy, DestinationError
+from amplemarket_source.destinations import name_of, require_guarantees
+from amplemarket_source.errors import Busy, DestinationError, UsageError
+from amplemarket_source.footprint import DuckDbMemory
 from amplemarket_source.tables.columns import Table
 from amplemarket_source.tables.merge import resource_for
 
-__all__ = ["Warehouse"]
+__all__ = ["Warehouse", "translated"]
 
 _NOT_LOADED = "-"
 """``_dlt_load_id`` of a row that no load has settled."""
 _CHUNK = 100_000
 _LOCKED = "could not set lock on file"  # DuckDB, when another process has the file open
+_CONFLICTS = (
+    "concurrent update",  # BigQuery, while a transaction changes the same table
+    "could not serialize access",  # BigQuery, PostgreSQL
+    "too many dml statements",  # BigQuery, which lets twenty wait
+    "transaction conflict",  # DuckLake
+    "database is locked",  # SQLite as the catalog of a DuckLake
+    "conflict on update",  # DuckDB
+)
+_PATIENCE = 120.0  # seconds; as long as a merge that stands in the way may take
 
 
 class Warehouse:
@@ -38,7 +50,10 @@ class Warehouse:
     Use as a context manager: one connection stays open, which on DuckDB also keeps every other
     process out for as long.
 
+    A statement that the load of another table's rows stands in the way of is tried again.
+
     Raises:
+        SettingsError: the destination cannot hold the guarantees; see `destinations`.
         Busy: another process has the DuckDB file open.
         DestinationError: anything else the destination says; its text holds no values.
     """
@@ -49,10 +64,12 @@ class Warehouse:
         self._stack = ExitStack()
         self._pipeline: dlt.Pipeline
         self._client: SqlClientBase[Any]
+        self._memory: DuckDbMemory | None = None
 
     def open(self) -> None:
         """Connect, and load what an earlier process extracted and did not get to load."""
-        with _translated("open", "the ledger"):
+        with translated("open", "the ledger"):
+            require_guarantees(self._outer)
             self._apart(self._connect)
 
     def close(self) -> None:
@@ -62,9 +79,7 @@ class Warehouse:
     @property
     def is_one_process(self) -> bool:
         """Whether the destination itself admits one process at a time: a DuckDB file does."""
-        return self._outer.destination is not None and (
-            self._outer.destination.destination_type == "dlt.destinations.duckdb"
-        )
+        return name_of(self._outer) == "duckdb"
 
     def load(self, tables: Mapping[Table, Iterable[pa.Table]]) -> None:
         """Load rows, merged by their keys; a table without rows is made all the same."""
@@ -79,26 +94,52 @@ class Warehouse:
                 yield part.set_column(position, schema.field("_dlt_load_id"), stamp).cast(schema)
 
         resources = [resource_for(table, rows(table, given)) for table, given in tables.items()]
-        with _translated("write", "the ledger"):
-            self._apart(lambda: self._run(resources))
+        with translated("write", "the ledger"):
+            try:
+                self._apart(lambda: self._run(resources))
+            except Exception as error:
+                if not self.make_room(error):
+                    raise
+                self._apart(self._load_pending)
+
+    def make_room(self, error: Exception) -> bool:
+        """Give DuckDB more memory, if that is what a load failed of; False if not."""
+        with self._lock:
+            return self._memory is not None and self._memory.make_room(error)
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Nothing is loaded during the block: DuckDB's memory may be used for something else."""
+        if self._memory is None:
+            yield
+            return
+        with self._lock:
+            self._memory.rest()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._memory.work()
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Run one statement; its rows, if it has some."""
-        with self._lock, _translated("use", "the ledger"):
-            return [tuple(row) for row in self._client.execute_sql(sql, *parameters) or ()]
+        with self._lock, translated("use", "the ledger"):
+            return self._unless_in_conflict(sql, *parameters)
 
     def read(self, sql: str, *parameters: Any) -> Iterator[pa.Table]:
         """The rows of one query, 100,000 at a time."""
         with (
             self._lock,
-            _translated("read", "the ledger"),
+            translated("read", "the ledger"),
             self._client.execute_query(sql, *parameters) as cursor,
         ):
             yield from cursor.iter_arrow(_CHUNK)
 
     def insert(self, table: Table, columns: Mapping[str, Any]) -> None:
-        """Insert one row that belongs to no load."""
-        given = {**columns, "_dlt_load_id": _NOT_LOADED}
+        """Insert one row that belongs to no load; None leaves a column null."""
+        # A None has no type, which BigQuery asks of every parameter.
+        known = {name: value for name, value in columns.items() if value is not None}
+        given = {**known, "_dlt_load_id": _NOT_LOADED}
         names, marks = ", ".join(given), ", ".join(["%s"] * len(given))
         self.rows(
             f"INSERT INTO {self.name(table.name)} ({names}) VALUES ({marks})", *given.values()
@@ -110,12 +151,37 @@ class Warehouse:
 
     def has_table(self, table: str) -> bool:
         """Whether the destination has the table yet."""
-        with self._lock, _translated("read", "the ledger"):
+        with self._lock, translated("read", "the ledger"):
             try:
                 self._client.execute_sql(f"SELECT 1 FROM {self.name(table)} WHERE 1 = 0")
             except DestinationUndefinedEntity:
                 return False
         return True
+
+    def undocumented(self, table: Table) -> list[str]:
+        """The columns that undocumented fields have made, quoted for a statement."""
+        nothing = f"SELECT * FROM {self.name(table.name)} WHERE 1 = 0"
+        with (
+            self._lock,
+            translated("read", "the ledger"),
+            self._client.execute_query(nothing) as cursor,
+        ):
+            names = [column[0] for column in cursor.description]
+        return [
+            self._client.escape_column_name(name, casefold=False)
+            for name in names
+            if table.column(name.lower()) is None
+        ]
+
+    def _unless_in_conflict(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        # The destination has taken back what it calls a conflict, so an INSERT is safe as well.
+        again = Retrying(
+            retry=retry_if_exception(_is_conflict),
+            wait=wait_random_exponential(multiplier=0.2, max=10),
+            stop=stop_after_delay(_PATIENCE),
+            reraise=True,
+        )
+        return [tuple(row) for row in again(self._client.execute_sql, sql, *parameters) or ()]
 
     def _connect(self) -> None:
         outer = self._outer
@@ -128,9 +194,14 @@ class Warehouse:
         self._client = self._pipeline.sql_client()
         self._client.open_connection()
         self._stack.callback(self._client.close_connection)
+        if self.is_one_process:
+            self._memory = DuckDbMemory(outer, self._client)
         if self._pipeline.has_pending_data:
             # Now, and not with the next load: its input rows may be of someone erased by then.
-            self._pipeline.run()
+            self._load_pending()
+
+    def _load_pending(self) -> None:
+        self._pipeline.run()
 
     def _run(self, resources: list[DltResource]) -> None:
         info: LoadInfo = self._pipeline.run(
@@ -151,12 +222,22 @@ class Warehouse:
                 self._outer.activate()
 
 
+def _is_conflict(error: BaseException) -> bool:
+    said = str(error).lower()
+    return any(text in said for text in _CONFLICTS)
+
+
 @contextmanager
-def _translated(verb: str, what: str) -> Iterator[None]:
-    """Turn whatever the destination raises into an error of ours, without its values."""
+def translated(verb: str, what: str) -> Iterator[None]:
+    """Turn whatever the destination raises into an error of ours, without its values.
+
+    Raises:
+        Busy: another process has the DuckDB file open.
+        DestinationError: anything else.
+    """
     try:
         yield
-    except (DestinationError, Busy):
+    except (DestinationError, Busy, UsageError):
         raise
     except Exception as error:
         if _LOCKED in str(error).lower():

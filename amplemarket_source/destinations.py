@@ -1,0 +1,87 @@
+"""Which destinations can hold the guarantees, by what dlt says they can do.
+
+The record of purchases lives at the destination (INSERT, UPDATE), each table merges by deleting and
+inserting, and erasure is a DELETE. A destination without these is refused before anything is
+bought; one that has them is taken, whether it was tried or not.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+import dlt
+from dlt.common.destination import Destination
+from dlt.common.destination.exceptions import DestinationException
+from dlt.destinations.job_client_impl import SqlJobClientWithStagingDataset
+
+from amplemarket_source.errors import SettingsError
+
+__all__ = ["CHECKED", "name_of", "require_guarantees"]
+
+CHECKED = ("duckdb", "bigquery", "snowflake", "postgres", "ducklake")
+"""Destinations that the conformance suite runs on (``tests/destinations``)."""
+
+_STRATEGY = "delete-insert"
+_INSTEAD = "Take one with SQL tables; ducklake keeps Parquet files on a disk or in a bucket"
+
+
+def name_of(pipeline: dlt.Pipeline) -> str:
+    """What dlt calls the kind of the pipeline's destination, such as ``bigquery``."""
+    return _of(pipeline).destination_type.rpartition(".")[2]
+
+
+def require_guarantees(pipeline: dlt.Pipeline) -> None:
+    """Refuse a destination on which a guarantee would not hold.
+
+    Example::
+
+        require_guarantees(dlt.pipeline("p", destination="filesystem"))  # SettingsError
+
+    Raises:
+        SettingsError: says why, and what to take instead.
+    """
+    destination, name = _of(pipeline), name_of(pipeline)
+    if _STRATEGY not in _merge_strategies(destination):
+        raise SettingsError(
+            f"Destination {name!r} only adds files or rows: an answer cannot be replaced and a "
+            f"person cannot be erased. {_INSTEAD}."
+        )
+    if not issubclass(destination.client_class, SqlJobClientWithStagingDataset):
+        raise SettingsError(
+            f"Destination {name!r} takes no SQL statements, which the record of purchases needs. "
+            f"{_INSTEAD}."
+        )
+    if name == "ducklake" and _catalog(pipeline) == "duckdb":
+        raise SettingsError(
+            "A DuckLake whose catalog is a DuckDB file takes one connection at a time, and a run "
+            "needs two. Take a SQLite catalog, which is dlt's default, or PostgreSQL."
+        )
+    if name == "postgres" and find_spec("adbc_driver_manager"):
+        # dlt's Arrow job for PostgreSQL fails on a table without rows: "Must pass schema, or at
+        # least one RecordBatch". Its INSERT statements do not.
+        dlt.config["disable_adbc_detection"] = True
+
+
+def _of(pipeline: dlt.Pipeline) -> Destination[Any, Any]:
+    if pipeline.destination is None:
+        raise SettingsError("The pipeline has no destination: dlt.pipeline(..., destination=...).")
+    return pipeline.destination
+
+
+def _merge_strategies(destination: Destination[Any, Any]) -> list[str]:
+    """As dlt itself resolves them, for tables without a table format."""
+    capabilities = destination.capabilities()
+    strategies: list[Any] = list(capabilities.supported_merge_strategies or ())
+    choose = capabilities.merge_strategies_selector
+    return list(choose(strategies, table_schema={"name": "people"}) if choose else strategies)
+
+
+def _catalog(pipeline: dlt.Pipeline) -> str | None:
+    """The kind of database that holds a DuckLake's catalog."""
+    try:
+        configuration: Any = pipeline.destination_client().config
+    except DestinationException:
+        return None  # opening it says what is wrong
+    catalog = configuration.credentials.catalog
+    return str(catalog.drivername) if catalog else None

@@ -1,0 +1,88 @@
+"""Figures as Markdown tables; every ratio is of medians of one run on one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from benchmarks.measure import Measured
+
+__all__ = ["agree", "memory_table", "pace_table", "ways_table"]
+
+CALLS_A_SECOND = 500 / 60
+
+
+def agree(measured: Sequence[Measured]) -> None:
+    """Refuse figures of ways that did not do the same work."""
+    expected = measured[0].rows
+    for one in measured:
+        wrong = {name: n for name, n in one.rows.items() if expected.get(name, n) != n}
+        if wrong:
+            raise SystemExit(f"{one.way} has other rows than {measured[0].way}: {wrong}")
+
+
+def ways_table(measured: Sequence[Measured]) -> str:
+    """The four ways, and what one further person costs each of them.
+
+    The last column leaves out what a process costs that loads nothing: the difference between the
+    largest and the smallest number of people.
+    """
+    lines = [
+        "| people | way | CPU s | people per CPU second | ours is | seconds | peak MB |",
+        "|---:|---|---:|---:|---:|---:|---:|",
+    ]
+    sizes = sorted({m.people for m in measured})
+    names = list(dict.fromkeys(m.way for m in measured))
+    cpu = {(name, people): _cpu(measured, name, people) for name in names for people in sizes}
+    for people in sizes:
+        for name in names:
+            own = [m for m in measured if (m.way, m.people) == (name, people)]
+            lines.append(
+                f"| {people:,} | {name} | {cpu[name, people]:.1f} | "
+                f"{people / cpu[name, people]:,.0f} | "
+                f"{cpu[name, people] / cpu['ours', people]:.2f} x | "
+                f"{median(m.seconds for m in own):.1f} | {median(m.peak_mb for m in own):.0f} |"
+            )
+    if len(sizes) > 1:
+        further = sizes[-1] - sizes[0]
+        each = {name: cpu[name, sizes[-1]] - cpu[name, sizes[0]] for name in names}
+        lines += [
+            f"| {further:,} further | {name} | {each[name]:.1f} | {further / each[name]:,.0f} | "
+            f"{each[name] / each['ours']:.2f} x | | |"
+            for name in names
+        ]
+    return "\n".join(lines)
+
+
+def memory_table(measured: Sequence[Measured]) -> str:
+    """Peak memory by size, of a first run and of one that has nothing to buy."""
+    lines = [
+        "| leads | run | peak MB | seconds | CPU s | people rows | experiences |",
+        "|---:|---|---:|---:|---:|---:|---:|",
+    ]
+    words = {"load": "all bought", "again": "nothing to buy"}
+    lines += [
+        f"| {m.people:,} | {words[m.way]} | {m.peak_mb:.0f} | {m.seconds:.1f} | "
+        f"{m.cpu_seconds:.1f} | {m.rows['people']:,} | {m.rows['people__experiences']:,} |"
+        for m in measured
+    ]
+    return "\n".join(lines)
+
+
+def pace_table(measured: Sequence[Measured]) -> str:
+    """Wall time at the rate limit against the least possible for the calls that were made."""
+    lines = [
+        "| leads | calls | refused (429) | least possible s | seconds | ratio |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    for m in measured:
+        least = m.result["calls"] / CALLS_A_SECOND
+        lines.append(
+            f"| {m.people:,} | {m.result['calls']:,} | {m.result['throttled']:,} | {least:.1f} | "
+            f"{m.seconds:.1f} | {m.seconds / least:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def _cpu(measured: Sequence[Measured], way: str, people: int) -> float:
+    return median(m.cpu_seconds for m in measured if (m.way, m.people) == (way, people))

@@ -1,0 +1,66 @@
+"""DuckDB's memory is bounded, the user's own bound counts, and rows too large for it load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pytest
+
+from amplemarket_source.errors import DestinationError
+from amplemarket_source.purchase.ledger import Ledger
+
+_LARGE = (
+    "SELECT sum(length(text)) FROM (SELECT string_agg(repeat('x', 1000)) AS text FROM range({}))"
+)
+_ROWS = 300_000
+
+
+def _pipeline(folder: Path, **own: Any) -> dlt.Pipeline:
+    from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+
+    credentials = DuckDbCredentials(str(folder / "a.duckdb"), global_config=own or None)
+    return dlt.pipeline(
+        "amplemarket",
+        destination=dlt.destinations.duckdb(credentials),
+        dataset_name="amplemarket_data",
+        pipelines_dir=str(folder / "pipelines"),
+    )
+
+
+def _limit(ledger: Ledger) -> str:
+    return str(ledger.rows("SELECT current_setting('memory_limit')")[0][0])
+
+
+def test_duckdb_takes_no_more_than_its_share(tmp_path: Path) -> None:
+    with Ledger(_pipeline(tmp_path)) as ledger:
+        assert _limit(ledger) == "171.6 MiB"
+        with ledger.at_rest():
+            assert _limit(ledger) == "61.0 MiB"
+        assert _limit(ledger) == "171.6 MiB"
+
+
+def test_the_users_own_bound_stays(tmp_path: Path) -> None:
+    with Ledger(_pipeline(tmp_path, memory_limit="1GB", threads=2)) as ledger:
+        assert _limit(ledger) == "953.6 MiB"
+        with ledger.at_rest():
+            assert _limit(ledger) == "953.6 MiB"
+        assert ledger.rows("SELECT current_setting('threads')") == [(2,)]
+
+
+def test_what_does_not_fit_the_bound_is_given_room_once(tmp_path: Path) -> None:
+    with Ledger(_pipeline(tmp_path)) as ledger:
+        with pytest.raises(DestinationError) as failed:
+            ledger.rows(_LARGE.format(_ROWS))
+        assert ledger.make_room(failed.value)
+        assert ledger.rows(_LARGE.format(_ROWS))[0][0] > _ROWS * 1_000
+        assert not ledger.make_room(failed.value)
+
+
+def test_another_failure_gets_no_more_memory(tmp_path: Path) -> None:
+    with Ledger(_pipeline(tmp_path)) as ledger:
+        with pytest.raises(DestinationError) as failed:
+            ledger.rows("SELECT no_such_column")
+        assert not ledger.make_room(failed.value)
+        assert _limit(ledger) == "171.6 MiB"
