@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint destinations bench clean
 
 # The main job against the bundled API server: no key, no account, nothing spent.
 demo: .venv/demo
@@ -11,7 +11,13 @@ demo: .venv/demo
 
 # What continuous integration runs: lint, format, types, tests.
 test: lint
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/python -m tests.destinations.environments
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+# The table of destinations by guarantees, and what information_schema says of the warehouses.
+destinations: .venv/dev
+	$(BIN)/python -m tests.destinations
+	$(BIN)/python -m tests.destinations.side_by_side
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -165,6 +165,7 @@ class Run:
             decide(intake, kind, self.settings, self._open, self.work, now)
             for kind, intake in intakes.items()
         ]
+        give_back()
         if spend:
             self._commit_plan(now)
         let_workbench_rest(self.work)

@@ -2,6 +2,7 @@
 
 Install with ``pip install 'dlt-source-amplemarket[bigquery]'``; then
 ``python bigquery_pipeline.py leads.csv``, where the file may as well be ``gs://bucket/leads.csv``.
+Without credentials in the file, those of ``gcloud auth application-default login`` are used.
 """
 
 import sys

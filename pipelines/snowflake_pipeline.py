@@ -1,7 +1,8 @@
 """A table in Snowflake to people in Snowflake: credentials and key in .dlt/secrets.toml.
 
 Install with ``pip install 'dlt-source-amplemarket[snowflake]'``. The leads are read through dlt, so
-they never leave the pipeline's own connection.
+they never leave the pipeline's own connection. A key pair (``private_key_path``) or a password logs
+in; staged files hold personal data, so they are removed once they are loaded.
 """
 
 import dlt
@@ -10,7 +11,8 @@ from amplemarket_source import amplemarket
 
 
 def main() -> None:
-    pipeline = dlt.pipeline("amplemarket", destination="snowflake", dataset_name="amplemarket_data")
+    snowflake = dlt.destinations.snowflake(keep_staged_files=False)
+    pipeline = dlt.pipeline("amplemarket", destination=snowflake, dataset_name="amplemarket_data")
     crm = dlt.dataset(pipeline.destination, "crm")
     contacts = crm("SELECT id AS external_id, email FROM contacts WHERE email IS NOT NULL")
     print(pipeline.run(amplemarket(leads=contacts, refresh_after="90d")))

@@ -12,6 +12,7 @@
 from amplemarket_source.api.answers import Answer, UnreadableBodyError
 from amplemarket_source.api.client import ApiClient
 from amplemarket_source.api.enrichment import AccountInfo, EnrichmentApi, Found
+from amplemarket_source.api.pacing import in_turn
 from amplemarket_source.api.page import Page
 from amplemarket_source.api.retry_after import parse_retry_after
 from amplemarket_source.api.stats import CallStats
@@ -27,5 +28,6 @@ __all__ = [
     "Page",
     "Timeouts",
     "UnreadableBodyError",
+    "in_turn",
     "parse_retry_after",
 ]

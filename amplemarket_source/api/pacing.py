@@ -7,15 +7,35 @@ a clock that a test can turn.
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from amplemarket_source.clock import Clock
 
-__all__ = ["Pacer", "PacerClosedError"]
+__all__ = ["Pacer", "PacerClosedError", "in_turn"]
+
+_TURN: ContextVar[int] = ContextVar("turn", default=0)
 
 _LONGEST_NAP = 1.0  # seconds; how late a waiting thread notices that the pacer was closed
+
+
+@contextmanager
+def in_turn(turn: int) -> Iterator[None]:
+    """Let the block's calls wait for those of a lower turn; calls outside a block come first.
+
+    Pages of one request are read before those of the next, so that requests finish one after the
+    other and loading has something to do meanwhile; a POST or a poll never waits for a page.
+    """
+    token = _TURN.set(turn)
+    try:
+        yield
+    finally:
+        _TURN.reset(token)
 
 
 class PacerClosedError(Exception):
@@ -40,7 +60,7 @@ class Pacer:
         self._interval = 60.0 / requests_per_minute
         self._clock = clock
         # One thread at a time waits for the next slot, the others queue behind it.
-        self._turnstile = threading.Lock()
+        self._turnstile = _Turnstile()
         # Not the turnstile: a pause has to reach the thread that is waiting inside it.
         self._pause_lock = threading.Lock()
         self._next_slot = -math.inf
@@ -95,3 +115,26 @@ class Pacer:
                 return now
             self._clock.sleep(min(left, _LONGEST_NAP))
         raise PacerClosedError
+
+
+class _Turnstile:
+    """Lets one thread in at a time; of those that wait the one with the lowest turn."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._arrivals = itertools.count()
+        self._waiting: list[tuple[int, int]] = []
+        self._is_taken = False
+
+    def __enter__(self) -> None:
+        with self._changed:
+            ticket = (_TURN.get(), next(self._arrivals))
+            heapq.heappush(self._waiting, ticket)
+            self._changed.wait_for(lambda: not self._is_taken and self._waiting[0] == ticket)
+            heapq.heappop(self._waiting)
+            self._is_taken = True
+
+    def __exit__(self, *error: object) -> None:
+        with self._changed:
+            self._is_taken = False
+            self._changed.notify_all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import httpx
@@ -15,7 +17,6 @@ __all__ = ["Lost", "Timeouts", "Transport"]
 
 _USER_AGENT = "dlt-source-amplemarket"
 _IDLE_SECONDS = 30.0
-_IDLE_CONNECTIONS = 64
 # httpx raises these before the first byte of the request is written: no connection (TLS and a
 # proxy's own handshake included), or no place in the connection pool.
 _NEVER_LEFT = (
@@ -73,13 +74,23 @@ class Transport:
         self._trust_env = not is_loopback(origin)
         # Loading the certificates is most of what a client costs, so both share them.
         self._certificates = httpx.create_ssl_context(trust_env=self._trust_env)
-        self._kept_alive = self._client(api_key, idle_connections=_IDLE_CONNECTIONS)
-        self._single_use = self._client(api_key, idle_connections=0)
+        self._api_key = api_key
+        self._own = threading.local()
+        self._closing = ExitStack()
+        self._single_use = self._client(idle_connections=0)
 
-    def _client(self, api_key: str, *, idle_connections: int) -> httpx.Client:
-        return httpx.Client(
+    @property
+    def _kept_alive(self) -> httpx.Client:
+        """The calling thread's client: one pool for all would look at each connection each time."""
+        client: httpx.Client | None = getattr(self._own, "client", None)
+        if client is None:
+            client = self._own.client = self._client(idle_connections=1)
+        return client
+
+    def _client(self, *, idle_connections: int) -> httpx.Client:
+        client = httpx.Client(
             headers={
-                "Authorization": f"Bearer {api_key}",
+                "Authorization": f"Bearer {self._api_key}",
                 "Accept": "application/json",
                 "User-Agent": _USER_AGENT,
             },
@@ -93,6 +104,8 @@ class Transport:
             trust_env=self._trust_env,
             verify=self._certificates,
         )
+        self._closing.callback(client.close)
+        return client
 
     def exchange(self, method: str, target: str, body: bytes | None = None) -> Answer | Lost:
         """Send one request and read its answer to the end; nothing is tried twice.
@@ -160,5 +173,4 @@ class Transport:
         return f"the connection broke ({type(error).__name__})"
 
     def close(self) -> None:
-        self._kept_alive.close()
-        self._single_use.close()
+        self._closing.close()

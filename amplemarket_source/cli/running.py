@@ -53,10 +53,12 @@ def execute(
         AmplemarketError: the run could not do its work; what single requests ended with is in
             the report.
     """
+    from amplemarket_source.footprint import share_arenas
     from amplemarket_source.load.waves import load_pending, load_waves
     from amplemarket_source.manage.tables import row_counts
     from amplemarket_source.run import Run
 
+    share_arenas()
     pipeline = target.pipeline()
     run = Run(pipeline, settings)
 

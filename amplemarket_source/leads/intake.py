@@ -13,7 +13,7 @@ import duckdb
 from amplemarket_source.kinds import KINDS, Kind
 from amplemarket_source.leads.read import LeadsInput, read_leads
 from amplemarket_source.leads.staging import stage
-from amplemarket_source.leads.workbench import open_workbench
+from amplemarket_source.leads.workbench import folder_of, open_workbench
 
 __all__ = ["Intake", "open_workbench", "take_in"]
 
@@ -87,7 +87,7 @@ def take_in(
     for statement in _TABLES:
         work.execute(statement)
     stream = read_leads(source, kind)
-    with tempfile.TemporaryDirectory(prefix="intake-", dir=_folder_of(work)) as folder:
+    with tempfile.TemporaryDirectory(prefix="intake-", dir=folder_of(work)) as folder:
         stage(stream, kind, work, Path(folder), first_position=_next_position(work))
         work.begin()
         try:
@@ -104,13 +104,6 @@ def take_in(
         unique=unique,
         ignored_columns=stream.header.ignored,
     )
-
-
-def _folder_of(work: duckdb.DuckDBPyConnection) -> str | None:
-    rows = work.execute(
-        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
-    ).fetchall()
-    return str(Path(rows[0][0]).parent) if rows[0][0] else None
 
 
 def _next_position(work: duckdb.DuckDBPyConnection) -> int:

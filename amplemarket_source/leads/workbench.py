@@ -9,9 +9,9 @@ import duckdb
 
 from amplemarket_source.leads.identity import install_identity
 
-__all__ = ["let_workbench_rest", "open_workbench"]
+__all__ = ["folder_of", "let_workbench_rest", "open_workbench"]
 
-_AT_REST = "48MB"
+_AT_REST = "24MB"
 
 
 def open_workbench(folder: Path, memory_limit: str = "128MB") -> duckdb.DuckDBPyConnection:
@@ -56,4 +56,13 @@ def let_workbench_rest(work: duckdb.DuckDBPyConnection) -> None:
     """Keep little of the workbench in memory: once all is planned, only lookups are left."""
     # Where it cannot let go of enough, DuckDB says so and goes on with the limit it had.
     with contextlib.suppress(duckdb.OutOfMemoryException):
+        work.execute("SET threads = 1")
         work.execute(f"SET memory_limit = '{_AT_REST}'")
+
+
+def folder_of(work: duckdb.DuckDBPyConnection) -> str | None:
+    """The folder of a workbench; None for one in memory."""
+    rows = work.execute(
+        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+    ).fetchall()
+    return str(Path(rows[0][0]).parent) if rows[0][0] else None

@@ -32,7 +32,7 @@ def read_answers(
     """
     if run.settings.schema_contract is not None:
         memory.contract = SchemaContract.of(run.settings.schema_contract)
-    tables = AnswerTables(memory, load_id, run.work, run.clock.now, run.suppressions.among)
+    tables = AnswerTables(memory, load_id, run.work, run.clock.now)
     finished = list(answers)
     with run.ledger.at_rest():
         for batch in gathered(_counted(run, tables.batches(finished))):
@@ -58,10 +58,10 @@ def _counted(run: Run, batches: Iterable[TableBatch]) -> Iterator[TableBatch]:
 def _count(run: Run, batch: TableBatch) -> None:
     report = run.report
     for table, rows in batch.items():
-        real = rows
+        report.loaded[table] += rows.num_rows
         if "_dlt_list_idx" in rows.column_names:
-            real = rows.filter(pc.greater_equal(rows.column("_dlt_list_idx"), 0))
-        report.loaded[table] += real.num_rows
+            # Rows that stand for "this parent has none" are not loaded.
+            report.loaded[table] -= pc.sum(pc.less(rows.column("_dlt_list_idx"), 0)).as_py() or 0
     if "enrichment_results" in batch:
         results = batch["enrichment_results"]
         for value in results.column("status").value_counts():

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 
 import dlt
 from dlt.extract import DltSource
@@ -33,9 +34,19 @@ __all__ = ["load_answers", "load_pending", "load_waves"]
 
 logger = logging.getLogger("amplemarket")
 
-_BYTES_IN_WAVE = 130_000_000
-"""Of pages, 30,000 people: worth the second that a load costs anyway, and it fits the memory."""
-_SECONDS_IN_WAVE = 20.0
+
+@dataclass(frozen=True)
+class _Wave:
+    """How much is loaded at once: what came within ``seconds``, or ``size`` bytes of pages."""
+
+    seconds: float
+    size: int
+
+
+_LOCAL = _Wave(15.0, 130_000_000)
+"""30,000 people: worth the second that a load costs anyway, and its merge fits the memory."""
+_REMOTE = _Wave(120.0, 1_000_000_000)
+"""A warehouse merges on its own machines, and BigQuery takes 1,500 loads of a table a day."""
 _END = None
 
 
@@ -164,14 +175,16 @@ def _waves(run: Run) -> Generator[list[Answer], None, None]:
     thread = threading.Thread(target=gather, name="amplemarket-answers", daemon=True)
     thread.start()
     try:
-        yield from _gathered(found)
+        yield from _gathered(found, _LOCAL if run.ledger.is_one_process else _REMOTE)
     finally:
         # Also after a load that failed: nothing more is bought, what is under way is recorded.
         run.stop()
         thread.join()
 
 
-def _gathered(found: queue.Queue[Answer | BaseException | None]) -> Iterator[list[Answer]]:
+def _gathered(
+    found: queue.Queue[Answer | BaseException | None], most: _Wave
+) -> Iterator[list[Answer]]:
     wave: list[Answer] = []
     until = 0.0
     while True:
@@ -185,9 +198,9 @@ def _gathered(found: queue.Queue[Answer | BaseException | None]) -> Iterator[lis
         if item is _END or isinstance(item, BaseException):
             break
         if not wave:
-            until = time.monotonic() + _SECONDS_IN_WAVE
+            until = time.monotonic() + most.seconds
         wave.append(item)
-        if sum(answer.summary.byte_count for answer in wave) >= _BYTES_IN_WAVE:
+        if sum(answer.summary.byte_count for answer in wave) >= most.size:
             yield wave
             wave = []
     if wave:

@@ -15,7 +15,6 @@ from typing import Any
 import duckdb
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.leads.identity import install_identity, lead_key, lead_key_sql
@@ -90,16 +89,6 @@ class Suppressions:
         if not parts:
             return body
         return "".join([*parts, text[copied:]]).encode("utf-8", "surrogateescape")
-
-    def among(self, people: pa.StructArray) -> pa.BooleanArray:
-        """For each Person object whether it is someone erased."""
-        if not self._keys:
-            return pa.repeat(pa.scalar(False), len(people))
-        names = [name for name in ("id", *IDENTIFIERS) if people.type.get_field_index(name) >= 0]
-        found = zip(*(pc.struct_field(people, name).to_pylist() for name in names), strict=True)
-        rows = [{"result": dict(zip(names, values, strict=True))} for values in found]
-        erased = {id(row) for row in self._erased(rows)}
-        return pa.array([id(row) in erased for row in rows], pa.bool_())
 
     def _erased(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         places: list[int] = []

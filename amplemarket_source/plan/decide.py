@@ -127,12 +127,13 @@ def _batches(
     work.execute(
         "CREATE OR REPLACE TEMP TABLE batched AS SELECT "
         "format('{}-{:04d}', ?, 1 + (row_number() OVER (ORDER BY position) - 1) // ?) "
-        "AS request_key, lead_key FROM decided WHERE decision = 'to_buy' AND kind = ?",
+        "AS request_key, lead_key, position FROM decided WHERE decision = 'to_buy' AND kind = ?",
         [prefix, settings.leads_per_request, kind.name],
     )
     work.execute("INSERT INTO request_leads SELECT request_key, lead_key FROM batched")
     sizes = work.execute(
-        "SELECT request_key, count(*) FROM batched GROUP BY 1 ORDER BY 1"
+        "SELECT request_key, count(*), min(position), max(position) FROM batched "
+        "GROUP BY 1 ORDER BY 1"
     ).fetchall()
     is_people = kind.name == "people"
     reveal_email = settings.reveal_email and is_people
@@ -146,6 +147,7 @@ def _batches(
             phone_credits=count * (1.0 if reveal_phone_numbers else 0.0),
             reveal_email=reveal_email,
             reveal_phone_numbers=reveal_phone_numbers,
+            positions=(first, last),
         )
-        for key, count in sizes
+        for key, count, first, last in sizes
     )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from amplemarket_source.footprint import give_back
+from amplemarket_source.leads.workbench import folder_of, let_workbench_rest
 from amplemarket_source.plan.plan import Plan
 from amplemarket_source.purchase.ledger import Ledger
 from amplemarket_source.tables.columns import Table
@@ -15,7 +20,7 @@ from amplemarket_source.tables.contract import LEADS, REJECTS, REQUEST_LEADS
 
 __all__ = ["record_plans"]
 
-_ROWS_AT_ONCE = 100_000
+_ROWS_AT_ONCE, _ROWS_IN_GROUP = 100_000, 10_000
 
 
 def record_plans(
@@ -68,9 +73,21 @@ def record_plans(
         ),
     }
     counts = {table: _count(work, *query) for table, query in queries.items()}
-    found = {table: _read(work, table, *queries[table]) for table, n in counts.items() if n}
-    if found:
-        ledger.load(found)
+    with tempfile.TemporaryDirectory(prefix="plan-", dir=folder_of(work)) as folder:
+        files = {
+            table: _written(work, *queries[table], Path(folder) / f"{table.name}.parquet")
+            for table, count in counts.items()
+            if count
+        }
+        let_workbench_rest(work)
+        found = {table: _read(table, file) for table, file in files.items()}
+        # In parts, each merged by itself: the merge of a million rows takes a gigabyte. A part that
+        # is there without the next is harmless: a lead counts once a request asks for it.
+        while part := {
+            table: [rows] for table, parts in found.items() if (rows := next(parts, None))
+        }:
+            ledger.load(part)
+            give_back()
     return {table.name: counts[table] for table in (LEADS, REJECTS)}
 
 
@@ -79,11 +96,21 @@ def _count(work: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, obje
     return count
 
 
-def _read(
-    work: duckdb.DuckDBPyConnection, table: Table, sql: str, parameters: dict[str, object]
-) -> Iterator[pa.Table]:
-    """The rows of a query, some at a time; read while others are read, so on its own cursor."""
+def _written(
+    work: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, object], file: Path
+) -> Path:
+    """The rows of a query in a file, so that the workbench is at rest while they are loaded."""
+    # DuckDB holds a row group for each thread until it is full.
+    options = f"FORMAT parquet, ROW_GROUP_SIZE {_ROWS_IN_GROUP}"
+    work.execute(f"COPY ({sql}) TO '{file}' ({options})", parameters)
+    return file
+
+
+def _read(table: Table, file: Path) -> Iterator[pa.Table]:
     schema = table.arrow_schema
-    with work.cursor() as cursor:
-        for batch in cursor.execute(sql, parameters).to_arrow_reader(_ROWS_AT_ONCE):
-            yield pa.Table.from_batches([batch]).select(schema.names).cast(schema)
+    with pq.ParquetFile(file) as rows:
+        # By groups: `iter_batches` keeps what it has read until the file is closed.
+        groups = range(rows.num_row_groups)
+        for first in groups[:: _ROWS_AT_ONCE // _ROWS_IN_GROUP]:
+            some = groups[first : first + _ROWS_AT_ONCE // _ROWS_IN_GROUP]
+            yield rows.read_row_groups(list(some)).select(schema.names).cast(schema)

@@ -7,10 +7,12 @@ whatever goes wrong, and the next run goes on with it; only a 404 or 410 ends it
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
-from amplemarket_source.api import EnrichmentApi, Page
+from amplemarket_source.api import EnrichmentApi, Page, in_turn
 from amplemarket_source.errors import DestinationError, NotFound
 from amplemarket_source.pages.spool import Spool, SpooledRequest, Summary
 from amplemarket_source.purchase.ledger import Ledger
@@ -54,6 +56,7 @@ class Collector:
     clock: StoppableClock
     poll_seconds: float
     on_rows: Callable[[int], None]
+    _turns: Iterator[int] = field(default_factory=partial(itertools.count, 1), repr=False)
 
     def collect(self, record: RequestRecord) -> Answer:
         """Everything the API answers to one request.
@@ -103,13 +106,14 @@ class Collector:
         count = size = 0
         with _disk():
             pages.start()
-        for page in self.api.pages(first, expected_rows=record.lead_count):
-            self.clock.check()
-            count += 1
-            size += len(page.body)
-            with _disk():
-                pages.add(count, page.body)
-            self.on_rows(page.row_count)
+        with in_turn(next(self._turns)):
+            for page in self.api.pages(first, expected_rows=record.lead_count):
+                self.clock.check()
+                count += 1
+                size += len(page.body)
+                with _disk():
+                    pages.add(count, page.body)
+                self.on_rows(page.row_count)
         problem = first.problems[0] if first.problems else None
         summary = Summary(
             status=first.status,

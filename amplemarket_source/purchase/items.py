@@ -40,8 +40,10 @@ class BatchItems:
         with self._lock:
             rows = self._work.execute(
                 f"SELECT lead_key, {', '.join(names)} FROM leads_to_ask JOIN request_leads "
-                "USING (lead_key) WHERE request_key = ? ORDER BY position",
-                [batch.request_key],
+                # The positions let DuckDB pass over most of a million leads.
+                "USING (lead_key) WHERE request_key = ? AND position BETWEEN ? AND ? "
+                "ORDER BY position",
+                [batch.request_key, *batch.positions],
             ).fetchall()
         return [
             Item(

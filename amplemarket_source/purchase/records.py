@@ -40,6 +40,7 @@ class Batch:
     Attributes:
         request_key: ours, made before the request is sent.
         email_credits, phone_credits: the most the batch can cost.
+        positions: of its first and its last lead in the input; others may stand between them.
     """
 
     request_key: str
@@ -49,6 +50,7 @@ class Batch:
     phone_credits: float
     reveal_email: bool
     reveal_phone_numbers: bool
+    positions: tuple[int, int]
 
     @property
     def credits_at_stake(self) -> float:

@@ -54,8 +54,6 @@ class AnswerTables:
         memory: the columns of every table; grows with what arrives.
         load_id: the dlt load that takes the rows.
         work: the workbench, with ``request_leads`` and ``asked_fields``.
-        is_erased: says for each Person object whether they were erased; a late answer must not
-            bring them back.
 
     Attributes:
         tolerated_pages: how many pages the strict way refused.
@@ -67,13 +65,11 @@ class AnswerTables:
         load_id: str,
         work: duckdb.DuckDBPyConnection,
         now: Callable[[], datetime],
-        is_erased: Callable[[pa.StructArray], pa.BooleanArray],
     ) -> None:
         self._memory = memory
         self._load_id = load_id
         self._work = work
         self._now = now
-        self._is_erased = is_erased
         self._nested, self._flat = Flattener(memory), Flattener(memory, is_flat=True)
         self._strict = {kind.name: StrictParser(kind) for kind in KINDS}
         self._tolerant = {kind.name: TolerantParser(kind, memory) for kind in KINDS}
@@ -178,8 +174,7 @@ class AnswerTables:
         tables: TableBatch = {}
         companies: pa.Array | None = entities
         if request.kind.entity_table == "people":
-            present = entities.filter(pc.invert(self._is_erased(entities)))
-            people = self._newest("people", present, met)
+            people = self._newest("people", entities, met)
             companies = field_of(people, "company")
             if len(people):
                 tables |= flattener.people(people, request.lineage)

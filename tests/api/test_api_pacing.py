@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from amplemarket_source.api.pacing import Pacer, PacerClosedError
+from amplemarket_source.api.pacing import Pacer, PacerClosedError, in_turn
 from tests.support.clock import ManualClock
 
 
@@ -105,3 +105,32 @@ def test_closing_ends_a_back_off(clock: ManualClock) -> None:
     clock.on_sleep = pacer.close
     pacer.sleep(60)
     assert clock.monotonic() <= 1
+
+
+def test_of_those_who_wait_the_one_whose_turn_is_lowest_goes_first(clock: ManualClock) -> None:
+    pacer = Pacer(60, clock)
+    went: list[int] = []
+    inside, all_wait = threading.Event(), threading.Event()
+
+    def hold_the_slot() -> None:
+        inside.set()
+        assert all_wait.wait(10)
+
+    def call(turn: int) -> None:
+        with in_turn(turn):
+            pacer.take()
+        went.append(turn)
+
+    pacer.take()
+    clock.on_sleep = hold_the_slot
+    threads = [threading.Thread(target=call, args=(turn,)) for turn in (9, 3, 0, 2)]
+    threads[0].start()  # nobody else is there yet, so it waits for the slot, and keeps it
+    assert inside.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    while len(pacer._turnstile._waiting) < 3:
+        pass
+    all_wait.set()
+    for thread in threads:
+        thread.join(10)
+    assert went == [9, 0, 2, 3]

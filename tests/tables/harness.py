@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,6 @@ class Bench:
     folder: Path
     loads: int = 0
     tolerated_pages: int = 0
-    erased: set[str] = field(default_factory=set)
 
     def answer(
         self, pages: Sequence[bytes], leads: int = 0, kind: Kind = PEOPLE, age: int = 0
@@ -73,16 +72,12 @@ class Bench:
         self, answers: Sequence[Answer], memory: ColumnMemory, load_id: str = "load"
     ) -> list[dict[str, pa.Table]]:
         """The batches of one load."""
-        tables = AnswerTables(memory, load_id, self.work, lambda: NOW, self._is_erased)
+        tables = AnswerTables(memory, load_id, self.work, lambda: NOW)
         batches = list(tables.batches(list(answers)))
         self.tolerated_pages = tables.tolerated_pages
         for answer in answers:
             answer.pages.remove()
         return batches
-
-    def _is_erased(self, people: pa.StructArray) -> pa.BooleanArray:
-        ids = people.field("id").to_pylist()
-        return pa.array([identity in self.erased for identity in ids], pa.bool_())
 
     def _ask(self, key: str, leads: int, kind: Kind) -> None:
         rows = pa.Table.from_pylist(

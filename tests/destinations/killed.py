@@ -1,0 +1,42 @@
+"""A run that kills itself in the middle of its load, in a process of its own."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import dlt
+
+from amplemarket_source.kinds import PEOPLE
+from amplemarket_source.load.waves import load_pending, load_waves
+from amplemarket_source.run import Run
+from amplemarket_source.settings import resolve_settings
+from tests.crash.driver import die_at
+from tests.destinations.homes import Home
+from tests.destinations.household import KEY
+from tests.destinations.story import LEADS
+from tests.support.clock import ManualClock
+
+
+def main() -> None:
+    name, place, folder, machine, dataset, url, started, nth = sys.argv[1:]
+    pipeline = dlt.pipeline(
+        "amplemarket",
+        destination=Home(name, place).destination(Path(folder)),
+        dataset_name=dataset,
+        pipelines_dir=str(Path(folder) / machine),
+    )
+    settings = resolve_settings(
+        api_key=KEY, base_url=url, requests_per_minute=600_000, refresh_after="0s"
+    )
+    load_pending(pipeline)
+    with Run(pipeline, settings, ManualClock(datetime.fromisoformat(started))) as run:
+        run.prepare({PEOPLE: LEADS})
+        # Counted from here on: the plan has been recorded by a load of its own.
+        die_at("load job", "before", int(nth))
+        load_waves(pipeline, run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""Every guarantee on every destination: each test is a row of the table that
+``python -m tests.destinations`` prints, named by its marker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dlt
+import pytest
+
+from amplemarket_source.clock import SystemClock
+from amplemarket_source.errors import Busy, DestinationError
+from amplemarket_source.manage.doctor import examine
+from amplemarket_source.purchase.ledger import Ledger
+from amplemarket_source.run import Run
+from amplemarket_source.tables.contract import TABLES
+from tests.destinations.homes import Home
+from tests.destinations.household import Household
+from tests.destinations.story import FORGOTTEN, Story
+from tests.destinations.type_names import types_of
+
+pytestmark = pytest.mark.timeout(400)
+
+PEOPLE_CHILDREN = [name for name in TABLES if name.startswith("people__")]
+
+
+@pytest.mark.guarantee("empty first load makes every table and column")
+def test_a_first_load_of_nulls_makes_every_table_with_every_column_and_type(story: Story) -> None:
+    seen = story.after("nothing")
+    types = types_of(story.household.home)
+    for name, table in TABLES.items():
+        declared = {column.name: types[column.data_type] for column in table.columns}
+        assert seen.notes["columns"][name] == declared, name
+    filled = {name: count for name, count in seen.counts.items() if count}
+    assert filled == {
+        "people": 5,
+        "companies": 6,
+        "leads": 8,
+        "enrichment_results": 8,
+        "enrichment_requests": 2,
+        "rejects": 1,
+    }
+
+
+@pytest.mark.guarantee("values and row counts equal the API's answers")
+def test_every_value_is_the_one_that_the_server_handed_out(story: Story) -> None:
+    seen = story.after("resumed")
+    assert seen.wrong == []
+    assert seen.counts["people"] == 5
+    assert all(seen.counts[name] > 0 for name in TABLES)
+
+
+@pytest.mark.guarantee("resumed on an empty disk, nothing bought twice")
+def test_another_machine_goes_on_with_what_the_first_one_bought(story: Story) -> None:
+    seen = story.after("resumed")
+    assert seen.notes["in_flight"] not in ("completed", "held")
+    assert seen.posts == seen.notes["posts"]
+    assert seen.report.requests_loaded == 1
+    # dlt's own schema and state came back from the destination into an empty folder.
+    assert set(TABLES) <= seen.notes["restored"]
+
+
+@pytest.mark.guarantee("fewer and no children follow the latest answer")
+def test_children_follow_the_latest_answer_also_to_none(story: Story) -> None:
+    full, fewer, none = (story.after(name) for name in ("resumed", "fewer", "none"))
+    for name in ("people__experiences", "people__languages"):
+        assert full.counts[name] > fewer.counts[name] > none.counts[name] == 0, name
+    assert {none.counts[name] for name in PEOPLE_CHILDREN} == {0}
+    assert (fewer.wrong, none.wrong) == ([], [])
+
+
+@pytest.mark.guarantee("new fields become typed columns, at every level")
+def test_new_fields_become_columns_of_their_type_and_keep_it_on_another_machine(
+    story: Story,
+) -> None:
+    fewer, none = story.after("fewer"), story.after("none")
+    types = types_of(story.household.home)
+    new = {
+        "people": {
+            "pronouns": "text",
+            "score": "double",
+            "created_at": "text",
+            "social__github__stars": "bigint",
+            "location_details__postal_code": "text",
+        },
+        "people__experiences": {"seniority": "text", "details__remote": "bool"},
+        "companies": {"ticker": "text"},
+        "companies__locations": {"timezone": "text"},
+    }
+    for table, columns in new.items():
+        found = fewer.notes["columns"][table]
+        assert {name: found.get(name) for name in columns} == {
+            name: types[data_type] for name, data_type in columns.items()
+        }
+        assert none.notes["columns"][table] == found
+    assert set(fewer.report.new_fields) >= {
+        f"{table}.{name}" for table, columns in new.items() for name in columns
+    }
+    assert none.report.new_fields == {}
+
+
+@pytest.mark.guarantee("known outcomes are not bought again")
+def test_a_list_that_is_known_sends_no_request(story: Story) -> None:
+    before, again = story.after("none"), story.after("again")
+    assert (again.posts, again.counts) == (before.posts, before.counts)
+    assert again.report.exit_code == 0
+
+
+@pytest.mark.guarantee("an unknowable POST is held, never resent")
+def test_a_request_whose_outcome_nobody_knows_is_held(story: Story) -> None:
+    seen = story.after("held")
+    assert seen.notes["first"] == 5
+    assert seen.posts == seen.notes["posts"]
+    with Ledger(story.household.pipeline()) as ledger:
+        held = [r for r in ledger.open_requests() if r.status == "held"]
+    assert [r.lead_count for r in held] == [1]
+
+
+@pytest.mark.guarantee("erased from every table, by the API and by hand")
+def test_an_erased_person_is_in_no_table_and_is_not_bought_again(story: Story) -> None:
+    removed, forgotten = story.after("none"), story.after("forgotten")
+    assert removed.counts["people"] == 4
+    assert forgotten.counts["people"] == 3
+    assert forgotten.notes["mentions"] == []
+    assert forgotten.posts == story.after("held").posts
+    left = story.household.table("enrichment_results")
+    erased = [row for row in left if row["status"] == "gdpr_removed"]
+    assert {row["person_id"] for row in erased} == {None}
+    assert len(erased) >= 3  # at once, later, and by hand
+    assert FORGOTTEN not in repr(left)
+
+
+@pytest.mark.guarantee("a bad row is a reject, the rest lands")
+def test_an_input_row_that_identifies_nobody_is_a_reject(story: Story) -> None:
+    seen = story.after("nothing")
+    rejects = story.household.table("rejects")
+    assert seen.counts["rejects"] == 1
+    assert [(row["stage"], row["reason"]) for row in rejects] == [("lead", "email_malformed")]
+
+
+@pytest.mark.guarantee("a load killed half-way ends right")
+def test_a_load_that_was_killed_in_the_middle_is_right_after_the_next_run(story: Story) -> None:
+    seen = story.after("killed")
+    assert seen.wrong == []
+    assert seen.counts["people"] == 3
+    assert seen.counts["people__experiences"] == 15
+    assert seen.posts == seen.notes["posts"]
+
+
+@pytest.mark.guarantee("two runs exclude each other")
+def test_a_second_run_from_another_machine_is_refused(story: Story) -> None:
+    story.after("nothing")
+    household = story.household
+    if household.home.name == "duckdb":
+        pytest.skip("DuckDB itself keeps a second process out: tests/purchase/test_two_runs.py")
+    other = dlt.pipeline(
+        "amplemarket",
+        destination=household.home.destination(household.folder),
+        dataset_name=household.dataset,
+        pipelines_dir=str(household.folder / "another machine"),
+    )
+    with household.opened(), pytest.raises(Busy, match="another machine"):
+        Run(other, household.settings(), household.clock).__enter__()
+    with Run(other, household.settings(), household.clock) as second:
+        second.ledger.open_requests()
+
+
+@pytest.mark.guarantee("a failing statement is seen to fail")
+def test_a_statement_that_must_fail_fails(story: Story) -> None:
+    story.after("nothing")
+    with Ledger(story.household.pipeline()) as ledger:
+        people = ledger.name("people")
+        before = ledger.rows(f"SELECT count(*) FROM {people}")
+        for statement in (
+            f"INSERT INTO {people} (id, no_such_column) VALUES ('x', 'y')",
+            f"UPDATE {people} SET no_such_column = 'x' WHERE 1 = 1",
+            "SELECT FROM WHERE",
+        ):
+            with pytest.raises(DestinationError):
+                ledger.rows(statement)
+        assert ledger.rows(f"SELECT count(*) FROM {people}") == before
+
+
+@pytest.mark.guarantee("doctor finds it usable and leaves nothing behind")
+def test_doctor_writes_reads_and_leaves_nothing(home: Home, tmp_path: Path) -> None:
+    with Household.settled(home, tmp_path) as household:
+        # Where the API is not asked, the rest is checked all the same.
+        found = {
+            check.name: check
+            for check in examine(
+                household.pipeline,
+                {"api_key": "sandbox-key", "base_url": household.server.url},
+                SystemClock(),
+            )
+        }
+        assert found["destination"].state == "ok", found["destination"].text
+        with household.pipeline().sql_client() as client:
+            assert not client.has_dataset()
+            with client.with_staging_dataset():
+                assert not client.has_dataset()
