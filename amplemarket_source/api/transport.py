@@ -74,7 +74,14 @@ class Transport:
         self._trust_env = not is_loopback(origin)
         # Loading the certificates is most of what a client costs, so both share them.
         self._certificates = httpx.create_ssl_context(trust_env=self._trust_env)
-        self._api_key = api_key
+        # httpx's own kind of headers hides the key when it is printed.
+        self._headers = httpx.Headers(
+            {
+                "Authorization": f"Bearer {api_key}",
+                "Accept": "application/json",
+                "User-Agent": _USER_AGENT,
+            }
+        )
         self._own = threading.local()
         self._closing = ExitStack()
         self._single_use = self._client(idle_connections=0)
@@ -89,11 +96,7 @@ class Transport:
 
     def _client(self, *, idle_connections: int) -> httpx.Client:
         client = httpx.Client(
-            headers={
-                "Authorization": f"Bearer {self._api_key}",
-                "Accept": "application/json",
-                "User-Agent": _USER_AGENT,
-            },
+            headers=self._headers,
             timeout=httpx.Timeout(self._timeouts.read, connect=self._timeouts.connect),
             limits=httpx.Limits(
                 max_connections=None,
