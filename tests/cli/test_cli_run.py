@@ -41,6 +41,27 @@ def test_json_stands_alone_on_standard_output_and_counts_what_was_bought(
     assert found.document["exit_code"] == 0
 
 
+def test_the_summary_says_where_the_time_went_and_what_it_could_cost(
+    amplemarket: Command, leads: str
+) -> None:
+    told = amplemarket("run", "people", leads)
+    assert "wait for the API" in told.out
+    assert "flatten" in told.out
+    assert "4 leads in 1 request\n" in told.out
+    assert "1.5 email, 0 phone (estimated), at most 2 email, 0 phone" in told.out
+    document = amplemarket("run", "people", leads, "--json", "--refresh-after", "0s").document
+    assert set(document["seconds"]) == {"plan", "wait", "flatten", "load", "total"}
+    assert document["api"]["fetch_seconds"] > 0
+
+
+def test_rejected_rows_of_the_input_are_counted_by_reason(
+    amplemarket: Command, folder: Path
+) -> None:
+    source = write_leads(folder / "odd.csv", [{"email": "ada@site.example"}, {"email": "nobody"}])
+    found = amplemarket("run", "people", source, "--json").document
+    assert found["rejects"] == {"email_malformed": 1}
+
+
 def test_companies_run_like_people_and_quiet_says_nothing_on_the_way(
     amplemarket: Command, folder: Path
 ) -> None:

@@ -1,0 +1,53 @@
+"""Finished requests are loaded in waves that fit the memory, and nothing waits for long."""
+
+from __future__ import annotations
+
+import queue
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from amplemarket_source.errors import ContractBroken
+from amplemarket_source.kinds import PEOPLE
+from amplemarket_source.load.waves import _gathered, _Wave
+from amplemarket_source.pages.spool import Spool, Summary
+from amplemarket_source.purchase.collect import Answer
+from amplemarket_source.purchase.records import RequestRecord
+
+
+def _answer(folder: Path, name: str, size: int) -> Answer:
+    at = datetime(2026, 11, 23, tzinfo=timezone.utc)
+    record = RequestRecord(name, PEOPLE, "completed", "18", 1, 0.5, 0.0)
+    summary = Summary("completed", at, page_count=1, byte_count=size)
+    return Answer(record, Spool(folder).request(name), summary)
+
+
+def _queue(*items: Answer | BaseException | None) -> queue.Queue[Answer | BaseException | None]:
+    found: queue.Queue[Answer | BaseException | None] = queue.Queue()
+    for item in items:
+        found.put(item)
+    return found
+
+
+def test_a_wave_ends_when_its_pages_have_the_size_that_fits(tmp_path: Path) -> None:
+    answers = [_answer(tmp_path, str(number), 60) for number in range(5)]
+    waves = list(_gathered(_queue(*answers, None), _Wave(seconds=3_600, size=100)))
+    assert waves == [answers[:2], answers[2:4], answers[4:]]
+
+
+def test_what_is_there_when_the_time_is_over_is_loaded(tmp_path: Path) -> None:
+    found = _queue(_answer(tmp_path, "early", 1))
+    waves = _gathered(found, _Wave(seconds=0, size=100))
+    assert [answer.record.request_key for answer in next(waves)] == ["early"]
+    found.put(None)
+    assert list(waves) == []
+
+
+def test_what_was_read_before_an_error_is_loaded_first(tmp_path: Path) -> None:
+    answer = _answer(tmp_path, "paid", 1)
+    error = ContractBroken("odd", method="GET", path="/people")
+    waves = _gathered(_queue(answer, error), _Wave(seconds=3_600, size=100))
+    assert next(waves) == [answer]
+    with pytest.raises(ContractBroken):
+        next(waves)
