@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import platform
 import shutil
@@ -99,6 +100,9 @@ def main() -> None:
     parser.add_argument("--paced", type=int, default=50_000)
     arguments = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
+    for folder_of_code in ("amplemarket_source", "benchmarks"):
+        # As an installed package is; some machines tell Python not to do it by itself.
+        compileall.compile_dir(RESULTS.parents[1] / folder_of_code, quiet=1)
     texts, raw = [], []
     if "ways" in arguments.parts:
         measured = [
