@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,9 @@ def execute(
                     _refuse_requests_of_others(run.ledger)
                 with run.report.timing("plan"):
                     plans = run.prepare(inputs)
+                # What is there by now stays until the end; looking through it again and again
+                # is what the garbage collector would spend most of its time on.
+                gc.freeze()
                 for plan in plans:
                     output.say(plan_line(plan))
                 load_waves(pipeline, run)

@@ -11,7 +11,7 @@ from amplemarket_source.leads.identity import install_identity
 
 __all__ = ["folder_of", "let_workbench_rest", "open_workbench"]
 
-_AT_REST = "24MB"
+_AT_REST = "64MB"
 
 
 def open_workbench(folder: Path, memory_limit: str = "128MB") -> duckdb.DuckDBPyConnection:

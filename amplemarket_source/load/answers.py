@@ -35,9 +35,8 @@ def read_answers(
     tables = AnswerTables(memory, load_id, run.work, run.clock.now)
     finished = list(answers)
     with run.ledger.at_rest():
-        for batch in gathered(_counted(run, tables.batches(finished))):
-            yield batch
-            give_back()
+        yield from gathered(_counted(run, tables.batches(finished)))
+        give_back()
     refused = [name for name in memory.refused if name not in run.report.new_fields]
     if refused and memory.contract.is_frozen:
         frozen = SchemaFrozen(refused)
