@@ -21,15 +21,15 @@ from amplemarket_source.errors import causes
 
 __all__ = ["DuckDbMemory", "give_back", "share_arenas"]
 
-_AT_WORK, _AT_REST = "150MB", "32MB"
+_AT_WORK, _AT_REST = "150MB", "64MB"
 _ONCE = {
-    # Jobs run side by side already: further threads cost memory and a quarter more processor time.
+    # Further threads cost memory and a quarter more processor time; the API is slower than one.
     "threads": "1",
     # Keeping the order of a load in memory is of no use: rows have keys.
     "preserve_insertion_order": "false",
 }
-_JOBS = 2
-"""Load jobs side by side; each of dlt's twenty would hold a table's worth of rows."""
+_JOBS = 1
+"""Load jobs side by side: each holds the rows of a table while it looks for doubles among them."""
 
 
 class DuckDbMemory:

@@ -43,8 +43,8 @@ class _Wave:
     size: int
 
 
-_LOCAL = _Wave(15.0, 130_000_000)
-"""30,000 people: worth the second that a load costs anyway, and its merge fits the memory."""
+_LOCAL = _Wave(15.0, 110_000_000)
+"""25,000 people: worth the second that a load costs anyway, and its merge fits the memory."""
 _REMOTE = _Wave(120.0, 1_000_000_000)
 """A warehouse merges on its own machines, and BigQuery takes 1,500 loads of a table a day."""
 _END = None

@@ -124,7 +124,13 @@ class Warehouse:
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Run one statement; its rows, if it has some."""
         with self._lock, translated("use", "the ledger"):
-            return self._unless_in_conflict(sql, *parameters)
+            try:
+                return self._unless_in_conflict(sql, *parameters)
+            except Exception as error:
+                # What DuckDB has no memory for has not been done.
+                if not self.make_room(error):
+                    raise
+                return self._unless_in_conflict(sql, *parameters)
 
     def read(self, sql: str, *parameters: Any) -> Iterator[pa.Table]:
         """The rows of one query, 100,000 at a time."""
