@@ -53,11 +53,7 @@ def resources(read: ReadAnswers) -> list[DltResource]:
 
 
 def _picker(name: str) -> Callable[[TableBatch], Any]:
-    """Takes a table's rows, and of those that are carried along, out of a batch.
-
-    Returns rows and no generator where it can: dlt would begin the next batches before it comes
-    back to a generator, and hold them all.
-    """
+    """Takes a table's rows out of a batch; the first table's also takes what is carried along."""
 
     def pick(batch: TableBatch) -> Any:
         selected = [n for n in dlt.current.source().selected_resources if n in TABLES]
