@@ -21,7 +21,7 @@ from amplemarket_source.errors import causes
 
 __all__ = ["DuckDbMemory", "give_back", "share_arenas"]
 
-_AT_WORK, _AT_REST = "150MB", "64MB"
+_AT_WORK, _AT_REST = "96MB", "64MB"
 _ONCE = {
     # Further threads cost memory and a quarter more processor time; the API is slower than one.
     "threads": "1",
@@ -29,7 +29,7 @@ _ONCE = {
     "preserve_insertion_order": "false",
 }
 _JOBS = 1
-"""Load jobs side by side: each holds the rows of a table while it looks for doubles among them."""
+"""Load jobs side by side: each holds rows of its table, and keys to delete, in memory."""
 
 
 class DuckDbMemory:

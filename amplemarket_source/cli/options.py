@@ -49,7 +49,7 @@ class Target:
         try:
             pipeline: dlt.Pipeline = dlt.pipeline(
                 self.pipeline_name,
-                destination=dlt.destinations.duckdb(str(file)) if file else self.destination,
+                destination=self._destination(file),
                 dataset_name=self.dataset,
                 **place,
             )
@@ -64,6 +64,13 @@ class Target:
                 "Names it takes: duckdb, bigquery, snowflake, postgres, or duckdb:///file.duckdb."
             ) from error
         return pipeline
+
+    def _destination(self, file: Path | None) -> Any:
+        from amplemarket_source.load.duckdb_merge import duckdb
+
+        if file is not None:
+            return duckdb(str(file))
+        return duckdb() if self.destination == "duckdb" else self.destination
 
     def describe(self) -> dict[str, Any]:
         """For ``--json``."""

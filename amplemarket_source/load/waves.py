@@ -43,8 +43,8 @@ class _Wave:
     size: int
 
 
-_LOCAL = _Wave(15.0, 110_000_000)
-"""25,000 people: worth the second that a load costs anyway, and its merge fits the memory."""
+_LOCAL = _Wave(15.0, 400_000_000)
+"""100,000 people at most: a load costs a second whatever its size."""
 _REMOTE = _Wave(120.0, 1_000_000_000)
 """A warehouse merges on its own machines, and BigQuery takes 1,500 loads of a table a day."""
 _END = None

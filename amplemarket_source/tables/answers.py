@@ -32,8 +32,8 @@ from amplemarket_source.tables.tolerant import TolerantParser
 
 __all__ = ["AnswerTables"]
 
-_BYTES_AT_ONCE = 10_000_000
-"""Of pages, 2,500 people: Arrow has a fixed cost for each batch, and memory is dear."""
+_BYTES_AT_ONCE = 5_000_000
+"""Of pages, 1,250 people: Arrow has a fixed cost for each batch, and memory is dear."""
 
 
 @dataclass

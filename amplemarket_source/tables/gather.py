@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
@@ -11,15 +12,15 @@ __all__ = ["TableBatch", "gathered"]
 TableBatch = dict[str, pa.Table]
 """Rows by destination table."""
 
-_MOST_BYTES = 16_000_000
-"""Of Arrow, 10,000 people: enough that dlt's three milliseconds a table and batch do not count."""
+_MOST_BYTES = 8_000_000
+"""Of Arrow, in one table: enough that dlt's three milliseconds for each batch do not count."""
 
 
 def gathered(batches: Iterable[TableBatch], most_bytes: int = _MOST_BYTES) -> Iterator[TableBatch]:
-    """The same rows, in the same order within a table, in batches of about ``most_bytes``.
+    """The same rows, in the same order within a table, with about ``most_bytes`` of a table.
 
-    Tables of one name are put together while their columns are the same; one with other columns
-    begins a new batch.
+    Each batch is of one table: as soon as there is enough of it or its columns change, and what is
+    left at the end.
 
     Example::
 
@@ -27,21 +28,18 @@ def gathered(batches: Iterable[TableBatch], most_bytes: int = _MOST_BYTES) -> It
             ...
     """
     waiting: dict[str, list[pa.Table]] = {}
-    size = 0
+    sizes: Counter[str] = Counter()
     for batch in batches:
-        changed = any(
-            name in waiting and not waiting[name][0].schema.equals(rows.schema)
-            for name, rows in batch.items()
-        )
-        if waiting and (changed or size >= most_bytes):
-            yield _put_together(waiting)
-            waiting, size = {}, 0
         for name, rows in batch.items():
-            waiting.setdefault(name, []).append(rows)
-            size += rows.nbytes
-    if waiting:
-        yield _put_together(waiting)
-
-
-def _put_together(tables: dict[str, list[pa.Table]]) -> TableBatch:
-    return {name: pa.concat_tables(parts) for name, parts in tables.items()}
+            parts = waiting.setdefault(name, [])
+            if parts and (sizes[name] >= most_bytes or not parts[0].schema.equals(rows.schema)):
+                yield {name: pa.concat_tables(parts)}
+                parts.clear()
+                sizes[name] = 0
+            parts.append(rows)
+            sizes[name] += rows.nbytes
+    while waiting:
+        # One by one, so that the caller need not hold what is left of all of them.
+        name, parts = waiting.popitem()
+        if parts:
+            yield {name: pa.concat_tables(parts)}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from amplemarket_source.kinds import Kind
 from amplemarket_source.leads.identity import lead_key_sql, normal_columns_sql
@@ -60,67 +61,94 @@ def match(record: RequestRecord, rows: pa.Table, work: duckdb.DuckDBPyConnection
     """
     kind = record.kind
     work.register("answer_rows", rows)
-    work.execute(
-        f"CREATE OR REPLACE TEMP TABLE answers AS SELECT *, {lead_key_sql(kind)} AS lead_key "
-        "FROM answer_rows"
-    )
+    ranked = _ranked(f"SELECT *, {lead_key_sql(kind)} AS lead_key FROM answer_rows", record, work)
+    if not pc.all(ranked.column("was_asked")).as_py():
+        _match_partial_echoes(record, work)
+        ranked = _ranked("FROM answers", record, work)
     work.unregister("answer_rows")
-    work.execute(
-        "CREATE OR REPLACE TEMP TABLE asked AS SELECT DISTINCT lead_key FROM request_leads "
-        "WHERE request_key = ?",
-        [record.request_key],
-    )
-    if _count(work, "SELECT count(*) FROM answers ANTI JOIN asked USING (lead_key)"):
-        _match_partial_echoes(kind, work)
-    work.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE ranked AS
-        SELECT *, row_number() OVER (
-            PARTITION BY lead_key ORDER BY status = 'enriched' DESC,
-                list_contains($statuses, coalesce(status, '')) DESC, position DESC) AS rank,
-            lead_key IN (SELECT lead_key FROM asked) AS was_asked
-        FROM answers
-        """,
-        {"statuses": list(ANSWER_STATUSES)},
-    )
-    results = work.execute(
-        """
-        SELECT k.lead_key, coalesce(r.status, 'unanswered') AS status,
-            CASE WHEN r.status = 'enriched' THEN r.entity_id END AS entity_id, r.result_id,
-            r.position
-        FROM asked k LEFT JOIN ranked r ON r.lead_key = k.lead_key AND r.rank = 1
-            AND list_contains(?, r.status)
-        """,
-        [list(ANSWER_STATUSES)],
-    ).to_arrow_table(_ROWS_AT_ONCE)
-    leftover = work.execute(
-        """
-        SELECT CASE WHEN NOT list_contains(?, coalesce(status, '')) THEN 'unknown_status'
-                WHEN NOT was_asked THEN 'answers_no_lead' ELSE 'lead_answered_twice' END AS reason,
-            status, entity_id, CASE WHEN was_asked THEN lead_key END AS lead_key, position
-        FROM (SELECT * FROM ranked)
-        WHERE NOT was_asked OR rank > 1 OR NOT list_contains(?, coalesce(status, ''))
-        """,
-        [list(ANSWER_STATUSES), list(ANSWER_STATUSES)],
-    ).to_arrow_table(_ROWS_AT_ONCE)
+    is_result = pc.and_(ranked.column("was_asked"), pc.equal(ranked.column("rank"), 1))
+    is_leftover = pc.invert(pc.and_(is_result, ranked.column("is_documented")))
+    is_leftover = pc.and_(pc.is_valid(ranked.column("position")), is_leftover)
+    results = _results(ranked.filter(is_result))
     counts = dict.fromkeys((*ANSWER_STATUSES, "unanswered"), 0)
     for value in results.column("status").value_counts():
         counts[value["values"].as_py()] = value["counts"].as_py()
-    emails, phones = work.execute(
-        "SELECT count(DISTINCT entity_id) FILTER (has_email), "
-        "count(DISTINCT entity_id) FILTER (has_phone) FROM ranked WHERE status = 'enriched'"
-    ).fetchall()[0]
-    return Matched(results, leftover, counts, emails, phones)
+    found = ranked.filter(pc.equal(ranked.column("status"), "enriched"))
+    emails, phones = (
+        pc.count_distinct(found.filter(found.column(name)).column("entity_id")).as_py()
+        for name in ("has_email", "has_phone")
+    )
+    return Matched(results, _leftover(ranked.filter(is_leftover)), counts, emails, phones)
 
 
-def _match_partial_echoes(kind: Kind, work: duckdb.DuckDBPyConnection) -> None:
-    """Give rows of no known key the key of the one lead that they can only mean."""
-    fields = kind.identifying
+def _ranked(answers: str, record: RequestRecord, work: duckdb.DuckDBPyConnection) -> pa.Table:
+    """The answers beside the leads asked for, both also alone; the best answer of a lead first."""
+    return work.execute(
+        f"""
+        WITH answers AS ({answers}), asked AS (
+            SELECT DISTINCT lead_key FROM request_leads WHERE request_key = $request_key
+        )
+        SELECT lead_key, asked.lead_key IS NOT NULL AS was_asked, position, status, entity_id,
+            result_id, has_email, has_phone,
+            list_contains($statuses, coalesce(status, '')) AS is_documented,
+            row_number() OVER (
+                PARTITION BY lead_key
+                ORDER BY status = 'enriched' DESC, is_documented DESC, position DESC
+            ) AS rank
+        FROM answers FULL JOIN asked USING (lead_key)
+        """,
+        {"request_key": record.request_key, "statuses": list(ANSWER_STATUSES)},
+    ).to_arrow_table(_ROWS_AT_ONCE)
+
+
+def _results(best: pa.Table) -> pa.Table:
+    nothing = pa.scalar(None, pa.string())
+    is_answer, status = best.column("is_documented"), best.column("status")
+    is_found = pc.fill_null(pc.equal(status, "enriched"), False)
+    return pa.table(
+        {
+            "lead_key": best.column("lead_key"),
+            "status": pc.if_else(is_answer, status, "unanswered"),
+            "entity_id": pc.if_else(is_found, best.column("entity_id"), nothing),
+            "result_id": pc.if_else(is_answer, best.column("result_id"), nothing),
+            "position": pc.if_else(is_answer, best.column("position"), pa.scalar(None, pa.int64())),
+        }
+    )
+
+
+def _leftover(rows: pa.Table) -> pa.Table:
+    was_asked = rows.column("was_asked")
+    reason = pc.if_else(was_asked, "lead_answered_twice", "answers_no_lead")
+    return pa.table(
+        {
+            "reason": pc.if_else(rows.column("is_documented"), reason, "unknown_status"),
+            "status": rows.column("status"),
+            "entity_id": rows.column("entity_id"),
+            "lead_key": pc.if_else(
+                was_asked, rows.column("lead_key"), pa.scalar(None, pa.string())
+            ),
+            "position": rows.column("position"),
+        }
+    )
+
+
+def _match_partial_echoes(record: RequestRecord, work: duckdb.DuckDBPyConnection) -> None:
+    """Make ``answers``, where rows of no known key have that of the one lead they can only mean."""
+    kind, fields = record.kind, record.kind.identifying
     normal = normal_columns_sql(kind)
     agrees = " AND ".join(
         f"(r.normal_{f} IS NULL OR r.normal_{f} IS NOT DISTINCT FROM l.normal_{f})" for f in fields
     )
     says_something = " OR ".join(f"r.normal_{f} IS NOT NULL" for f in fields)
+    work.execute(
+        f"CREATE OR REPLACE TEMP TABLE answers AS SELECT *, {lead_key_sql(kind)} AS lead_key "
+        "FROM answer_rows"
+    )
+    work.execute(
+        "CREATE OR REPLACE TEMP TABLE asked AS SELECT DISTINCT lead_key FROM request_leads "
+        "WHERE request_key = ?",
+        [record.request_key],
+    )
     work.execute(
         f"""
         UPDATE answers SET lead_key = found.lead_key FROM (
@@ -135,8 +163,3 @@ def _match_partial_echoes(kind: Kind, work: duckdb.DuckDBPyConnection) -> None:
         ) found WHERE answers.position = found.position
         """
     )
-
-
-def _count(work: duckdb.DuckDBPyConnection, sql: str) -> int:
-    found: int = work.execute(sql).fetchall()[0][0]
-    return found

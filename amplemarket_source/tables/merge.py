@@ -19,7 +19,12 @@ from dlt.extract import DltResource
 
 from amplemarket_source.tables.columns import Column, Table
 
-__all__ = ["resource_for", "transformer_for"]
+__all__ = ["WHOLE_IN_A_FILE", "resource_for", "transformer_for"]
+
+WHOLE_IN_A_FILE = "x-whole-in-a-file"
+"""A table hint: each file of a load has one row for a key, or every item of a parent, and no file
+of the load has that key or parent again. So files can be merged one by one, in any order
+(`amplemarket_source.load.duckdb_merge`)."""
 
 
 def resource_for(table: Table, rows: Iterable[pa.Table]) -> DltResource:
@@ -64,6 +69,7 @@ def _hints(table: Table) -> dict[str, Any]:
         # DuckDB's default, INSERT statements, takes six times the memory and four times the time.
         "file_format": "parquet",
         "additional_table_hints": {
+            WHOLE_IN_A_FILE: True,
             "description": table.description,
             "x-bigquery-table-description": table.description,
             # BigQuery reads whole tables in a merge unless they are clustered by what it compares.

@@ -12,6 +12,7 @@ from typing import Any
 
 import dlt
 from dlt.common.storages.load_package import PackageStorage
+from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 from dlt.load.load import Load
 from dlt.pipeline.pipeline import Pipeline
 
@@ -19,6 +20,7 @@ from amplemarket_source import amplemarket
 from amplemarket_source.api import EnrichmentApi
 from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.leads.identity import lead_key
+from amplemarket_source.load.duckdb_merge import duckdb
 from amplemarket_source.load.waves import load_pending, load_waves
 from amplemarket_source.pages.spool import SpooledRequest
 from amplemarket_source.purchase.journal import Journal
@@ -55,6 +57,10 @@ def _always(*_: Any, **__: Any) -> bool:
     return True
 
 
+def _inserts(_: Any, sql: str, *__: Any, **___: Any) -> bool:
+    return "read_parquet" in sql and sql.startswith("INSERT")
+
+
 BOUNDARIES: dict[str, tuple[Any, str, Matches]] = {
     "plan extract": (Pipeline, "extract", _named("_ledger")),
     "plan normalise": (Pipeline, "normalize", _named("_ledger")),
@@ -74,6 +80,7 @@ BOUNDARIES: dict[str, tuple[Any, str, Matches]] = {
     "extract": (Pipeline, "extract", _named("")),
     "normalise": (Pipeline, "normalize", _named("")),
     "load": (Pipeline, "load", _named("")),
+    "merge": (DuckDbSqlClient, "execute_sql", _inserts),
     "load job": (PackageStorage, "complete_job", _always),
     "package complete": (Load, "complete_package", _always),
     "pages remove": (SpooledRequest, "remove", _always),
@@ -104,10 +111,12 @@ def die_at(boundary: str, when: str, nth: int) -> None:
     setattr(owner, name, wrapped)
 
 
-def pipeline_in(folder: Path) -> dlt.Pipeline:
+def pipeline_in(folder: Path, mode: str) -> dlt.Pipeline:
+    """With the destination that the command takes, or with dlt's own."""
+    factory = dlt.destinations.duckdb if mode == "plain" else duckdb
     return dlt.pipeline(
         "amplemarket",
-        destination=dlt.destinations.duckdb(str(folder / "warehouse.duckdb")),
+        destination=factory(str(folder / "warehouse.duckdb")),
         dataset_name="amplemarket_data",
         pipelines_dir=str(folder / "pipelines"),
     )
@@ -124,7 +133,7 @@ def run_once(folder: Path, url: str, mode: str, on_ambiguous: str) -> None:
         "reveal_phone_numbers": True,
         "on_ambiguous": on_ambiguous,
     }
-    pipeline = pipeline_in(folder)
+    pipeline = pipeline_in(folder, mode)
     if mode == "plain":
         pipeline.run(amplemarket(leads=LEADS, **settings))
         return
@@ -136,7 +145,7 @@ def run_once(folder: Path, url: str, mode: str, on_ambiguous: str) -> None:
 
 def dump(folder: Path) -> dict[str, Any]:
     """What the warehouse holds, as far as an undisturbed run would give the same."""
-    pipeline = pipeline_in(folder)
+    pipeline = pipeline_in(folder, "waves")
     with Ledger(pipeline) as ledger:
         tables = {
             name: sorted(

@@ -242,8 +242,9 @@ def drawn(kills: int, seed: int, took: float) -> list[Kill]:
             found.append(Kill(mode, "random", after_seconds=moment, empty_disk=empty))
         else:
             name, when = places[(number - number // 4) % len(places)]
-            # A load has dozens of jobs, everything else happens a few times.
-            nth = chance.randint(1, 40) if name == "load job" else chance.choice((1, 1, 2))
+            # A load has dozens of jobs; everything else happens a few times.
+            dozens = name in ("load job", "merge")
+            nth = chance.randint(1, 40) if dozens else chance.choice((1, 1, 2))
             found.append(Kill(mode, name, when, nth, empty_disk=empty))
     return found
 

@@ -16,6 +16,7 @@ from typing import Any
 import dlt
 import duckdb
 
+from amplemarket_source.load import duckdb_merge
 from tests.destinations.environments import ENVIRONMENTS
 from tests.destinations.servers import (
     PROJECT,
@@ -51,7 +52,7 @@ class Home:
 
 
 def _duckdb(_: str, folder: Path) -> Any:
-    return dlt.destinations.duckdb(str(folder / "warehouse.duckdb"))
+    return duckdb_merge.duckdb(str(folder / "warehouse.duckdb"))
 
 
 _connect = duckdb.connect

@@ -35,10 +35,10 @@ def _limit(ledger: Ledger) -> str:
 
 def test_duckdb_takes_no_more_than_its_share(tmp_path: Path) -> None:
     with Ledger(_pipeline(tmp_path)) as ledger:
-        assert _limit(ledger) == "143.0 MiB"
+        assert _limit(ledger) == "91.5 MiB"
         with ledger.at_rest():
             assert _limit(ledger) == "61.0 MiB"
-        assert _limit(ledger) == "143.0 MiB"
+        assert _limit(ledger) == "91.5 MiB"
 
 
 def test_the_users_own_bound_stays(tmp_path: Path) -> None:
@@ -67,4 +67,4 @@ def test_another_failure_gets_no_more_memory(tmp_path: Path) -> None:
         with pytest.raises(DestinationError) as failed:
             ledger.rows("SELECT no_such_column")
         assert not ledger.make_room(failed.value)
-        assert _limit(ledger) == "143.0 MiB"
+        assert _limit(ledger) == "91.5 MiB"

@@ -11,6 +11,7 @@ import dlt
 
 from amplemarket_source import amplemarket
 from amplemarket_source.kinds import PEOPLE
+from amplemarket_source.load.duckdb_merge import duckdb
 from amplemarket_source.load.waves import load_pending, load_waves
 from amplemarket_source.report import Report
 from amplemarket_source.run import Run
@@ -42,7 +43,7 @@ class Shop:
     def pipeline(self, name: str = "amplemarket") -> dlt.Pipeline:
         return dlt.pipeline(
             name,
-            destination=dlt.destinations.duckdb(str(self.folder / "warehouse.duckdb")),
+            destination=duckdb(str(self.folder / "warehouse.duckdb")),
             dataset_name="amplemarket_data",
             pipelines_dir=str(self.folder / "pipelines"),
         )

@@ -11,6 +11,7 @@ import dlt
 import pyarrow as pa
 import pytest
 
+from amplemarket_source.load.duckdb_merge import duckdb
 from amplemarket_source.load.resources import resources
 from amplemarket_source.sandbox.identity import subject_of
 from amplemarket_source.sandbox.options import Variant
@@ -25,15 +26,17 @@ Row = dict[str, Any]
 _MAPS = ("department_headcount", "job_function_headcount")
 
 
-@pytest.fixture
-def pipeline(tmp_path: Path) -> dlt.Pipeline:
-    return pipeline_in(tmp_path, "ours")
+@pytest.fixture(params=[duckdb, dlt.destinations.duckdb], ids=["merged at once", "staged"])
+def pipeline(request: pytest.FixtureRequest, tmp_path: Path) -> dlt.Pipeline:
+    return pipeline_in(tmp_path, "ours", request.param)
 
 
-def pipeline_in(folder: Path, name: str) -> dlt.Pipeline:
+def pipeline_in(
+    folder: Path, name: str, destination: type[dlt.destinations.duckdb] = dlt.destinations.duckdb
+) -> dlt.Pipeline:
     return dlt.pipeline(
         name,
-        destination=dlt.destinations.duckdb(str(folder / f"{name}.duckdb")),
+        destination=destination(str(folder / f"{name}.duckdb")),
         dataset_name="amplemarket_data",
         pipelines_dir=str(folder / "pipelines"),
     )
