@@ -38,7 +38,7 @@ FORGOTTEN = "ada0@ada0.example"
 REMOVED_LATER = "ada4"
 LONG_TEXT = "An \"old\" 'friend'; \\n 100 % — δοκιμή 🎈\n\t" * 2_000
 KILLED_AT = 22
-"""Of the 17 copies and 17 merges of a load; DuckDB has 17 jobs, of which a half is done at the 9th."""
+"""Of the 17 copies and 17 merges of a load; DuckDB has 17 jobs in all, and dies at the 9th."""
 
 
 def grown(person: dict[str, Any]) -> dict[str, Any]:
