@@ -2,9 +2,9 @@
 
 dlt writes a load twice: into staging tables and, by a merge that looks for doubles, into the tables
 themselves. DuckDB reads the load's Parquet files as well as it reads tables, so here a file is
-merged from where it lies: a third of the processor time of a load, a fraction of its memory, and
-no copy of anybody's data in a second dataset. One transaction deletes what the file replaces and
-inserts its rows. Repeated after a crash, it replaces what it had inserted itself.
+merged from where it lies: with less time and memory, and no copy of anybody's data in a second
+dataset. One transaction deletes what the file replaces and inserts its rows. Repeated after a
+crash, it replaces what it had inserted itself.
 
 This holds for tables whose rows come as ours do (`amplemarket_source.tables.merge`); those of other
 sources in the same pipeline are left to dlt.
