@@ -7,23 +7,32 @@ dataset. One transaction deletes what the file replaces and inserts its rows. Re
 crash, it replaces what it had inserted itself.
 
 This holds for tables whose rows come as ours do (`amplemarket_source.tables.merge`); those of other
-sources in the same pipeline are left to dlt.
+sources in the same pipeline are left to dlt, and so is a load that dlt's own destination began. The
+other way round, what is left of a load that died here is to be loaded by this destination: dlt's
+finds no staging tables, or old rows in them.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import dlt
 from dlt.common.destination.client import LoadJob, RunnableLoadJob
 from dlt.common.destination.typing import PreparedTableSchema
+from dlt.common.schema.typing import TSchemaTables
 from dlt.common.schema.utils import get_columns_names_with_prop
+from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
+from dlt.common.storages.load_package import commit_load_package_state, destination_state
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
 from dlt.destinations.sql_client import SqlClientBase
 
 from amplemarket_source.tables.merge import WHOLE_IN_A_FILE
 
 __all__ = ["duckdb"]
+
+_BEGUN = "amplemarket_merges_at_once"
+"""In the state of a load that this destination has begun."""
 
 
 class duckdb(dlt.destinations.duckdb):  # noqa: N801 - the name dlt gives to this destination
@@ -42,17 +51,29 @@ class duckdb(dlt.destinations.duckdb):  # noqa: N801 - the name dlt gives to thi
 
 
 class _MergingClient(DuckDbClient):
+    def update_stored_schema(self, *given: Any, **named: Any) -> TSchemaTables | None:
+        # The first step of a load, taken once. One that dlt's destination began goes on in dlt's
+        # way: rows that stand in staging tables already would never come out of them.
+        with suppress(CurrentLoadPackageStateNotAvailable):
+            destination_state()[_BEGUN] = True
+            commit_load_package_state()
+        return super().update_stored_schema(*given, **named)
+
     def should_load_data_to_staging_dataset(self, table_name: str) -> bool:
-        if WHOLE_IN_A_FILE in self.prepare_load_table(table_name):
+        if _is_merged_at_once(self.prepare_load_table(table_name)):
             return False
         return super().should_load_data_to_staging_dataset(table_name)
 
     def create_load_job(
         self, table: PreparedTableSchema, file_path: str, load_id: str, restore: bool = False
     ) -> LoadJob:
-        if WHOLE_IN_A_FILE in table:
+        if _is_merged_at_once(table):
             return _MergeJob(file_path)
         return super().create_load_job(table, file_path, load_id, restore)
+
+
+def _is_merged_at_once(table: PreparedTableSchema) -> bool:
+    return WHOLE_IN_A_FILE in table and _BEGUN in destination_state()
 
 
 class _MergeJob(RunnableLoadJob):

@@ -159,6 +159,24 @@ def test_a_load_begun_with_the_other_destination_is_finished(
     assert _content(pipeline) == {"a": ["y"], "b": ["y"]}
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("job", range(1, 5))  # two copies, two merges
+def test_a_load_that_dlts_destination_began_and_died_in_loses_nothing(
+    tmp_path: Path, moment: str, job: int
+) -> None:
+    old, new = {"a": ["x", "y"], "b": ["x"]}, {"a": ["y"], "c": ["x"]}
+    dlts = dlt.destinations.duckdb
+    in_child(lambda: _pipeline(tmp_path, dlts).run(_source(old)) and None)
+
+    def killed() -> None:
+        die_at("load job", moment, job)
+        _pipeline(tmp_path, dlts).run(_source(new))
+
+    assert in_child(killed)[0] == -9
+    _pipeline(tmp_path).run()
+    assert _content(_pipeline(tmp_path)) == old | new
+
+
 def test_tables_of_another_source_are_left_to_dlt(tmp_path: Path) -> None:
     pipeline = _pipeline(tmp_path)
     for items in ([{"n": 1}, {"n": 2}], [{"n": 3}]):
