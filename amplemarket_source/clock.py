@@ -1,12 +1,16 @@
-"""Time as a dependency, so that no rule about waiting needs a test that waits."""
+"""Time as a dependency, so that no rule about waiting needs a test that waits.
+
+How a run is told to end: whoever waits is woken, whoever sends is left to finish.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import datetime, timezone
 from typing import Protocol
 
-__all__ = ["Clock", "SystemClock"]
+__all__ = ["Clock", "Interrupted", "StoppableClock", "SystemClock"]
 
 
 class Clock(Protocol):
@@ -34,3 +38,53 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         if seconds > 0:
             time.sleep(seconds)
+
+
+_SLICE = 1.0  # seconds; how late a waiting thread notices
+
+
+class Interrupted(Exception):
+    """The run was told to stop while this thread waited; nothing was under way."""
+
+
+class StoppableClock:
+    """A clock whose sleepers are woken by ``stop``.
+
+    The API client waits by it for its turn, after a 429 and between attempts, and the collector
+    between polls. All of that is before something is sent, never while: so an interrupted POST is
+    one that provably did not leave.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Wake everybody; no later sleep begins."""
+        self._stopping.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, in slices of a second.
+
+        Raises:
+            Interrupted: the run was told to stop before the time was over.
+        """
+        until = self.monotonic() + seconds
+        while (rest := until - self.monotonic()) > 0:
+            self.check()
+            self._clock.sleep(min(rest, _SLICE))
+
+    def check(self) -> None:
+        """Raises: Interrupted: the run was told to stop."""
+        if self.is_stopping:
+            raise Interrupted

@@ -19,6 +19,7 @@
     │   └── ContractBroken                         an answer that is not what the API documents
     ├── CreditCapReached                  exit 4   ``max_credits`` would be exceeded
     ├── Busy                              exit 5   another run holds the lock
+    ├── Unfinished                        exit 5   leads are not settled: run again, or decide
     ├── LedgerError                       exit 5   the record of purchases needs a person
     ├── SchemaFrozen                      exit 6   fields that a frozen schema has no columns for
     └── DestinationError                  exit 7   the warehouse refused
@@ -31,7 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from enum import IntEnum
 
 _FIELDS_SHOWN = 8
 
@@ -43,6 +44,7 @@ __all__ = [
     "ContractBroken",
     "CreditCapReached",
     "DestinationError",
+    "ExitCode",
     "InputError",
     "InsufficientCredits",
     "KeyRefused",
@@ -56,9 +58,24 @@ __all__ = [
     "SchemaFrozen",
     "SettingsError",
     "Unavailable",
+    "Unfinished",
     "UsageError",
     "causes",
 ]
+
+
+class ExitCode(IntEnum):
+    """What the command ends with; schedulers read it."""
+
+    SETTLED = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    KEY_REFUSED = 3
+    CREDITS = 4
+    UNFINISHED = 5
+    API = 6
+    DESTINATION = 7
+    INTERRUPTED = 130
 
 
 class AmplemarketError(Exception):
@@ -72,13 +89,13 @@ class AmplemarketError(Exception):
             sys.exit(error.exit_code)
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = ExitCode.UNEXPECTED
 
 
 class UsageError(AmplemarketError):
     """The command, a setting or the input has to be changed; nothing was sent."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class SettingsError(UsageError):
@@ -147,7 +164,7 @@ class ApiError(AmplemarketError):
         advice: what to do next.
     """
 
-    exit_code = 6
+    exit_code = ExitCode.API
 
     def __init__(
         self,
@@ -180,13 +197,13 @@ class ApiError(AmplemarketError):
 class KeyRefused(ApiError):
     """401 or 403: the key is wrong, revoked, or not allowed to do this."""
 
-    exit_code = 3
+    exit_code = ExitCode.KEY_REFUSED
 
 
 class InsufficientCredits(ApiError):
     """The account cannot pay (code ``insufficient_credits``, whatever the HTTP status)."""
 
-    exit_code = 4
+    exit_code = ExitCode.CREDITS
 
 
 class RequestRefused(ApiError):
@@ -208,19 +225,19 @@ class NoSuchRoute(ApiError):
 class NotSent(ApiError):
     """No connection could be made, so the request provably never left this machine."""
 
-    exit_code = 5
+    exit_code = ExitCode.UNFINISHED
 
 
 class OutcomeUnknown(ApiError):
     """A POST left, and nobody can know whether the API took it. Never sent again by itself."""
 
-    exit_code = 5
+    exit_code = ExitCode.UNFINISHED
 
 
 class Unavailable(ApiError):
     """The budget of consecutive failures is used up; the same call can be made later."""
 
-    exit_code = 5
+    exit_code = ExitCode.UNFINISHED
 
 
 class ContractBroken(ApiError):
@@ -230,19 +247,36 @@ class ContractBroken(ApiError):
 class CreditCapReached(AmplemarketError):
     """The next POST could exceed ``max_credits``; it was not sent."""
 
-    exit_code = 4
+    exit_code = ExitCode.CREDITS
 
 
 class Busy(AmplemarketError):
     """Another run works on the same destination; two at once could buy a lead twice."""
 
-    exit_code = 5
+    exit_code = ExitCode.UNFINISHED
+
+
+class Unfinished(AmplemarketError):
+    """Leads are not settled: requests run, wait for a person, or were stopped.
+
+    Args:
+        what: what is unfinished, and what to do.
+        exit_code: of the run that it tells of.
+        needs_a_person: a request is held or expired: time alone settles nothing.
+    """
+
+    def __init__(
+        self, what: str, *, exit_code: int = ExitCode.UNFINISHED, needs_a_person: bool = False
+    ) -> None:
+        super().__init__(what)
+        self.exit_code = exit_code
+        self.needs_a_person = needs_a_person
 
 
 class LedgerError(AmplemarketError):
     """The record of purchases is damaged or from a newer version; nothing was bought."""
 
-    exit_code = 5
+    exit_code = ExitCode.UNFINISHED
 
 
 class SchemaFrozen(AmplemarketError):
@@ -252,7 +286,7 @@ class SchemaFrozen(AmplemarketError):
         fields: ``table.column`` of each.
     """
 
-    exit_code = 6
+    exit_code = ExitCode.API
 
     def __init__(self, fields: Sequence[str]) -> None:
         shown = ", ".join(fields[:_FIELDS_SHOWN])
@@ -268,7 +302,7 @@ class SchemaFrozen(AmplemarketError):
 class DestinationError(AmplemarketError):
     """The warehouse refused; what was paid for is on disk and loads with the next run."""
 
-    exit_code = 7
+    exit_code = ExitCode.DESTINATION
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

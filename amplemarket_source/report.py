@@ -13,44 +13,53 @@ from amplemarket_source.api import CallStats
 from amplemarket_source.errors import (
     AmplemarketError,
     CreditCapReached,
+    ExitCode,
     InsufficientCredits,
     KeyRefused,
     OutcomeUnknown,
+    Unfinished,
 )
-from amplemarket_source.plan.plan import Plan
-from amplemarket_source.purchase.records import UNSETTLED, Batch, RequestRecord
+from amplemarket_source.model import UNSETTLED, Batch, Plan, RequestRecord
 
-__all__ = ["Report"]
-
-_UNFINISHED = 5
+__all__ = ["RunReport"]
 
 
-class Report:
-    """Counts what happens, from several threads.
+class RunReport:
+    """Counts what happens; each method may be called from any thread, and nothing else changes it.
 
     Attributes:
-        plans: one for each kind of input.
-        calls: the API client's own figures, once there were calls.
-        outcomes: leads by outcome (``enriched`` ...), as loaded.
+        plan: what was to be done.
+        outcomes: leads by outcome (``enriched`` ...), as they were answered.
         credits: ``email_credits_estimated`` and ``phone_credits_estimated`` of what was loaded,
             ``email_credits_max`` and ``phone_credits_max`` of what was bought.
-        loaded: rows by table.
+        rows: rows that went into each table.
+        rejects: what could not be taken as it was, by reason.
         new_fields: columns that this run met for the first time, with their type.
         seconds: by stage: ``plan``, ``wait`` (for the API, with nothing to load), ``flatten`` and
             ``load``, which follow each other, and ``total``.
+        errors: what ended the buying or a request.
+        tables: rows that each table has at the end; empty until then.
+        held_requests: credits at stake by ``request_key``.
+
+    Example::
+
+        report = enrich(pipeline, leads="leads.csv")
+        report.raise_unless_settled()
+        report.rows["people"], report.credits["email_credits_estimated"]
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.plans: list[Plan] = []
-        self.calls: CallStats | None = None
+        self._calls: CallStats | None = None
+        self.plan = Plan()
         self.outcomes: Counter[str] = Counter()
         self.credits: defaultdict[str, float] = defaultdict(float)
-        self.loaded: Counter[str] = Counter()
+        self.rows: Counter[str] = Counter()
         self.rejects: Counter[str] = Counter()
         self.new_fields: dict[str, str] = {}
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.errors: list[AmplemarketError] = []
+        self.tables: dict[str, int] = {}
         self.rows_fetched = 0
         self.requests_bought = 0
         self.leads_bought = 0
@@ -68,16 +77,23 @@ class Report:
         try:
             yield
         finally:
-            self.seconds[stage] += time.monotonic() - started
+            self.took({stage: time.monotonic() - started})
 
-    def planned(self, plans: Sequence[Plan], open_requests: Sequence[RequestRecord]) -> None:
+    def took(self, seconds: Mapping[str, float]) -> None:
+        """Add seconds to stages."""
+        with self._lock:
+            for stage, more in seconds.items():
+                self.seconds[stage] += more
+
+    def planned(self, plan: Plan, open_requests: Sequence[RequestRecord]) -> None:
         """The run is about to start."""
-        self.plans = list(plans)
-        for record in open_requests:
-            if record.status == "held":
-                self.held_requests[record.request_key] = record.credits_at_stake
-            elif record.status not in UNSETTLED:
-                self.requests_resumed += 1
+        with self._lock:
+            self.plan = plan
+            for record in open_requests:
+                if record.status == "held":
+                    self.held_requests[record.request_key] = record.credits_at_stake
+                elif record.status not in UNSETTLED:
+                    self.requests_resumed += 1
 
     def recorded(self, rows: Mapping[str, int], refused: Mapping[str, int]) -> None:
         """Rows that went into the destination before the first POST, by table.
@@ -85,8 +101,13 @@ class Report:
         Args:
             refused: input rows that cannot be sent, by reason.
         """
-        self.loaded.update(rows)
-        self.rejects.update(refused)
+        with self._lock:
+            self.rows.update(rows)
+            self.rejects.update(refused)
+
+    def calling(self, calls: CallStats) -> None:
+        """The API is about to be asked; ``calls`` counts from now on."""
+        self._calls = calls
 
     def count_rows(self, rows: int) -> None:
         """A page reached the disk."""
@@ -105,6 +126,11 @@ class Report:
         """A batch was planned and not sent."""
         with self._lock:
             self.leads_not_bought += batch.lead_count
+
+    def refused(self, reasons: Mapping[str, int]) -> None:
+        """The API refused leads of a batch, by reason."""
+        with self._lock:
+            self.rejects.update(reasons)
 
     def held(self, batch: Batch, error: OutcomeUnknown) -> None:
         """Nobody knows whether a batch was bought."""
@@ -127,14 +153,60 @@ class Report:
         with self._lock:
             self.errors.append(error)
 
+    def answered(self, outcomes: Mapping[str, int]) -> None:
+        """Leads have outcomes."""
+        with self._lock:
+            self.outcomes.update(outcomes)
+
+    def loading(
+        self,
+        rows: Mapping[str, int],
+        *,
+        credits: Mapping[str, float] | None = None,
+        rejects: Mapping[str, int] | None = None,
+    ) -> None:
+        """Rows go into tables, with what they cost and what could not be taken."""
+        with self._lock:
+            self.rows.update(rows)
+            self.rejects.update(rejects or {})
+            for name, more in (credits or {}).items():
+                self.credits[name] += more
+
+    def loaded(self, requests: int, new_fields: Mapping[str, str]) -> None:
+        """Requests were read to their end; they brought fields nobody had seen."""
+        with self._lock:
+            self.requests_loaded += requests
+            self.new_fields.update(new_fields)
+
+    def ended(self, tables: Mapping[str, int]) -> None:
+        """The run is over, and this is what the tables hold."""
+        self.tables = dict(tables)
+
+    @property
+    def requests(self) -> dict[str, Any]:
+        """What became of the run's requests and of those it found."""
+        return {
+            "bought": self.requests_bought,
+            "resumed": self.requests_resumed,
+            "loaded": self.requests_loaded,
+            "held": self.held_requests,
+            "running": self.running_requests,
+            "expired": self.expired_requests,
+        }
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether a request is held or expired: `amplemarket release` decides, time does not."""
+        return bool(self.held_requests or self.expired_requests)
+
     @property
     def exit_code(self) -> int:
-        """0 if every lead is settled; else the most telling reason (contract, section 6)."""
+        """0 if every lead is settled; else the most telling reason."""
         for telling in (KeyRefused, InsufficientCredits, CreditCapReached):
             if any(isinstance(error, telling) for error in self.errors):
                 return telling.exit_code
         codes = {error.exit_code for error in self.errors}
-        for code in (7, 6, 2):
+        for code in (ExitCode.DESTINATION, ExitCode.API, ExitCode.USAGE):
             if code in codes:
                 return code
         unsettled = (
@@ -145,37 +217,61 @@ class Report:
             or self.outcomes["unanswered"]
             or self.errors
         )
-        return _UNFINISHED if unsettled else 0
+        return ExitCode.UNFINISHED if unsettled else ExitCode.SETTLED
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, for ``--json``."""
+    def raise_unless_settled(self) -> None:
+        """Return if every lead is settled.
+
+        Raises:
+            Unfinished: with the run's exit code; says what is open and what to do.
+        """
+        if self.exit_code == ExitCode.SETTLED:
+            return
+        counts = {
+            "requests held": len(self.held_requests),
+            "requests expired": len(self.expired_requests),
+            "requests still running": len(self.running_requests),
+            "leads not bought": self.leads_not_bought,
+            "leads unanswered": self.outcomes["unanswered"],
+        }
+        open_ = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+        reasons = " ".join(str(error) for error in self.errors[:1])
+        advice = (
+            "`amplemarket status` shows which to release."
+            if self.needs_a_person
+            else "Run again to go on."
+        )
+        raise Unfinished(
+            f"Not every lead is settled: {open_ or 'the run ended early'}. {reasons} {advice}",
+            exit_code=self.exit_code,
+            needs_a_person=self.needs_a_person,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as ``amplemarket run --json`` prints it."""
+        calls = self._calls
         return {
-            "plans": [plan.as_dict() for plan in self.plans],
-            "requests": {
-                "bought": self.requests_bought,
-                "resumed": self.requests_resumed,
-                "loaded": self.requests_loaded,
-                "held": self.held_requests,
-                "running": self.running_requests,
-                "expired": self.expired_requests,
-            },
+            **self.plan.to_dict(),
+            "requests": self.requests,
             "leads": {"bought": self.leads_bought, "not_bought": self.leads_not_bought},
             "outcomes": dict(self.outcomes),
             "credits": dict(self.credits),
-            "rows": dict(self.loaded),
+            "rows": dict(self.rows),
+            "tables": self.tables,
             "rejects": dict(self.rejects),
             "new_fields": self.new_fields,
             "api": {
-                "calls": dict(self.calls.calls) if self.calls else {},
-                "retries": self.calls.retries if self.calls else 0,
-                "throttled": self.calls.throttled if self.calls else 0,
+                "calls": dict(calls.calls) if calls else {},
+                "retries": calls.retries if calls else 0,
+                "throttled": calls.throttled if calls else 0,
                 # Summed over the threads that fetch; they run beside the stages in ``seconds``.
-                "fetch_seconds": round(self.calls.api_seconds, 3) if self.calls else 0.0,
-                "pacing_seconds": round(self.calls.pacing_seconds, 3) if self.calls else 0.0,
+                "fetch_seconds": round(calls.api_seconds, 3) if calls else 0.0,
+                "pacing_seconds": round(calls.pacing_seconds, 3) if calls else 0.0,
             },
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             "errors": [
                 {"error": type(error).__name__, "message": str(error)} for error in self.errors
             ],
-            "exit_code": self.exit_code,
+            "needs_a_person": self.needs_a_person,
+            "exit_code": int(self.exit_code),
         }

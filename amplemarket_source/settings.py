@@ -17,13 +17,15 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue
 
 from amplemarket_source.errors import SettingsError
-from amplemarket_source.tables.schema_contract import SchemaContract
+from amplemarket_source.schema.contract import SchemaContract
 
 __all__ = [
     "DEFAULT_BASE_URL",
     "LEADS_PER_REQUEST",
     "MAX_REQUESTS_IN_FLIGHT",
+    "NO_KEY_NEEDED",
     "SECTIONS",
+    "SETTING_NAMES",
     "Settings",
     "parse_age",
     "resolve_settings",
@@ -38,6 +40,9 @@ LEADS_PER_REQUEST = 2_500
 MAX_REQUESTS_IN_FLIGHT = 16
 """Cursors are read one after the other, so the rate limit is reached by reading side by side."""
 
+NO_KEY_NEEDED = "not-needed"
+"""The key of what never calls the API."""
+
 _LARGEST_REQUEST = 10_000  # the safer of the guide's two figures (API facts 2.3)
 _AGE = re.compile(r"\s*(\d+)\s*([smhdw])\s*")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -49,7 +54,7 @@ class Settings(BaseConfiguration):
 
     Ages are text such as ``30d``, ``12h`` or ``0s``. ``None`` for ``refresh_after`` means that
     an enriched lead is never bought again, for ``max_credits`` that there is no cap, and for
-    ``schema_contract`` what dlt was told (`amplemarket_source.tables.schema_contract`).
+    ``schema_contract`` what dlt was told (`amplemarket_source.schema.contract`).
     """
 
     api_key: TSecretStrValue = dlt.secrets.value
@@ -86,6 +91,14 @@ class Settings(BaseConfiguration):
             if value is not None:
                 parse_age(value, setting=name)
 
+    def with_changes(self, **changes: Any) -> Settings:
+        """These settings with some others; what was resolved is not resolved again."""
+        changed: Settings = self.copy()
+        for name, value in changes.items():
+            setattr(changed, name, value)
+        changed.on_resolved()
+        return changed
+
     @property
     def refresh_age(self) -> timedelta | None:
         return None if self.refresh_after is None else parse_age(self.refresh_after)
@@ -97,6 +110,12 @@ class Settings(BaseConfiguration):
     @property
     def poll_seconds(self) -> float:
         return parse_age(self.poll_timeout).total_seconds()
+
+
+SETTING_NAMES: frozenset[str] = frozenset(Settings.__dataclass_fields__) - frozenset(
+    BaseConfiguration.__dataclass_fields__
+)
+"""The names under ``sources.amplemarket``."""
 
 
 def parse_age(text: str, *, setting: str = "age") -> timedelta:

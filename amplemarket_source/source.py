@@ -9,19 +9,22 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from amplemarket_source.kinds import COMPANIES, PEOPLE
+from amplemarket_source.clock import StoppableClock, SystemClock
 from amplemarket_source.leads.read import LeadsInput
-from amplemarket_source.load.answers import read_answers
-from amplemarket_source.load.resources import resources
-from amplemarket_source.run import Run
+from amplemarket_source.load.resources import read_requests, resources
+from amplemarket_source.model import COMPANIES, PEOPLE, Kind
+from amplemarket_source.report import RunReport
+from amplemarket_source.run.purchase import commit, draft, fetch, recover_requests
+from amplemarket_source.schema.registry import ColumnRegistry
+from amplemarket_source.session import open_session
 from amplemarket_source.settings import (
     DEFAULT_BASE_URL,
     LEADS_PER_REQUEST,
     MAX_REQUESTS_IN_FLIGHT,
+    SETTING_NAMES,
     resolve_settings,
 )
-from amplemarket_source.tables.gather import TableBatch
-from amplemarket_source.tables.memory import ColumnMemory
+from amplemarket_source.transform.builder import TableBatch
 
 __all__ = ["amplemarket"]
 
@@ -74,29 +77,21 @@ def amplemarket(
                                 dataset_name="amplemarket_data")
         pipeline.run(amplemarket(leads=[{"email": "ada@initech.example"}]))
     """
-    settings = resolve_settings(
-        api_key=api_key,
-        base_url=base_url,
-        requests_per_minute=requests_per_minute,
-        leads_per_request=leads_per_request,
-        max_requests_in_flight=max_requests_in_flight,
-        reveal_email=reveal_email,
-        reveal_phone_numbers=reveal_phone_numbers,
-        refresh_after=refresh_after,
-        retry_not_found_after=retry_not_found_after,
-        max_credits=max_credits,
-        poll_timeout=poll_timeout,
-        on_ambiguous=on_ambiguous,
-    )
-    inputs: dict[Any, LeadsInput] = {
+    given = {name: value for name, value in locals().items() if name in SETTING_NAMES}
+    settings = resolve_settings(**given)
+    inputs: dict[Kind, LeadsInput] = {
         kind: source
         for kind, source in ((PEOPLE, leads), (COMPANIES, companies))
         if source is not None
     }
 
-    def read(memory: ColumnMemory, load_id: str) -> Iterator[TableBatch]:
-        with Run(dlt.current.pipeline(), settings) as run:
-            run.prepare(inputs)
-            yield from read_answers(run, run.answers(), memory, load_id)
+    def read(registry: ColumnRegistry, load_id: str) -> Iterator[TableBatch]:
+        clock = StoppableClock(SystemClock())
+        with open_session(dlt.current.pipeline(), settings, clock, RunReport()) as session:
+            open_requests = recover_requests(session, buying=bool(inputs))
+            plan = draft(session, inputs, open_requests)
+            commitment = commit(session, plan, open_requests)
+            completed = fetch(session, commitment)
+            yield from read_requests(session, completed, registry, load_id)
 
     yield from resources(read)

@@ -15,8 +15,8 @@ import pytest
 
 from amplemarket_source import amplemarket
 from amplemarket_source.sandbox import SandboxOptions, SandboxServer
+from amplemarket_source.schema.tables import TABLES
 from amplemarket_source.settings import Settings
-from amplemarket_source.tables.contract import TABLES
 
 KEY = "sandbox-key"
 Counts = dict[str, int]

@@ -11,11 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from amplemarket_source.kinds import PEOPLE
-from amplemarket_source.leads.identity import lead_key
-from amplemarket_source.leads.workbench import open_workbench
-from amplemarket_source.purchase.records import RequestRecord
-from amplemarket_source.tables.match import Matched, echo_schema, match
+from amplemarket_source.identity import lead_key
+from amplemarket_source.model import PEOPLE, RequestRecord
+from amplemarket_source.transform.match import Matched, echo_schema, match
+from amplemarket_source.workbench import open_workbench
 
 RECORD = RequestRecord("key-1", PEOPLE, "completed", "18", 3, 1.5, 0.0)
 Lead = dict[str, str]

@@ -10,7 +10,7 @@
 """
 
 from amplemarket_source.api.answers import Answer, UnreadableBodyError
-from amplemarket_source.api.client import ApiClient
+from amplemarket_source.api.client import FAILURE_BUDGET, ApiClient
 from amplemarket_source.api.enrichment import AccountInfo, EnrichmentApi, Found
 from amplemarket_source.api.pacing import in_turn
 from amplemarket_source.api.page import Page
@@ -19,6 +19,7 @@ from amplemarket_source.api.stats import CallStats
 from amplemarket_source.api.transport import Timeouts
 
 __all__ = [
+    "FAILURE_BUDGET",
     "AccountInfo",
     "Answer",
     "ApiClient",

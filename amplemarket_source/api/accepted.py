@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from amplemarket_source.api.answers import Answer, UnreadableBodyError, read_json
-from amplemarket_source.kinds import Kind
+from amplemarket_source.model import Kind
 
 __all__ = ["id_of_accepted"]
 

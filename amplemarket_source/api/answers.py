@@ -12,7 +12,7 @@ import msgspec
 
 from amplemarket_source.api.retry_after import parse_retry_after
 from amplemarket_source.errors import ApiProblem
-from amplemarket_source.odd_json.depth import shallow
+from amplemarket_source.lenient_json import shallow
 
 __all__ = [
     "Answer",

@@ -38,6 +38,9 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Statuses besides 429 and 5xx that say "later" and not "no".
 _PASSING = frozenset({408, 425})
 
+FAILURE_BUDGET = 8
+"""Consecutive failed attempts of one call before it is given up."""
+
 
 class ApiClient:
     """The API over HTTP; one per process, shared by its threads.
@@ -73,7 +76,7 @@ class ApiClient:
         requests_per_minute: float = 500,
         clock: Clock = SystemClock(),  # noqa: B008 - it has no state
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
-        failure_budget: int = 8,
+        failure_budget: int = FAILURE_BUDGET,
         random: Random | None = None,
     ) -> None:
         if not requests_per_minute > 0:

@@ -16,7 +16,7 @@ from amplemarket_source.api.client import ApiClient
 from amplemarket_source.api.page import Page, page_from
 from amplemarket_source.api.refusals import error_about
 from amplemarket_source.errors import ContractBroken, NotFound, OutcomeUnknown
-from amplemarket_source.kinds import COMPANIES, PEOPLE, Kind
+from amplemarket_source.model import COMPANIES, PEOPLE, Kind
 
 __all__ = ["AccountInfo", "EnrichmentApi", "Found"]
 

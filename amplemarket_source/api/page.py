@@ -11,7 +11,7 @@ from amplemarket_source.api.answers import Answer, problems_from, read_json
 from amplemarket_source.api.refusals import error_about
 from amplemarket_source.clock import Clock
 from amplemarket_source.errors import ApiProblem, ContractBroken
-from amplemarket_source.kinds import Kind
+from amplemarket_source.model import Kind
 
 __all__ = ["Page", "page_from"]
 

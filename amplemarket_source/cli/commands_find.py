@@ -11,7 +11,7 @@ import click
 from amplemarket_source.cli.options import Target, given_settings, setting_options, target_options
 from amplemarket_source.cli.output import Output
 from amplemarket_source.errors import UsageError
-from amplemarket_source.kinds import COMPANIES, PEOPLE, Kind
+from amplemarket_source.model import COMPANIES, PEOPLE, Kind
 
 __all__ = ["find"]
 
@@ -53,8 +53,8 @@ def _find(
     **options: Any,
 ) -> None:
     from amplemarket_source.load.waves import load_pending
-    from amplemarket_source.lookup import look_up
-    from amplemarket_source.run import Run
+    from amplemarket_source.run.lookup import look_up
+    from amplemarket_source.run.session import Run
     from amplemarket_source.settings import resolve_settings
 
     if not lead:

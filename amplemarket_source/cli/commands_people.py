@@ -26,8 +26,8 @@ def cancel(request_id: str, output: Output, target: Target, **options: Any) -> N
     leads again, so a later run may buy them.
     """
     from amplemarket_source.load.waves import load_pending
-    from amplemarket_source.manage.settle import cancel_at_api
-    from amplemarket_source.run import Run
+    from amplemarket_source.run.session import Run
+    from amplemarket_source.run.settle import cancel_at_api
     from amplemarket_source.settings import resolve_settings
 
     given = given_settings(options)
@@ -68,8 +68,8 @@ def release(
     if choice is None:
         raise UsageError("Decide: --drop or --resubmit.")
     from amplemarket_source.load.waves import load_pending
-    from amplemarket_source.manage.settle import release as release_request
-    from amplemarket_source.run import Run
+    from amplemarket_source.run.session import Run
+    from amplemarket_source.run.settle import release as release_request
     from amplemarket_source.settings import resolve_settings
 
     given = given_settings(options)
@@ -127,11 +127,10 @@ def forget(
     """
     if not (email or linkedin_url or person_id):
         raise UsageError("Whom? Give --email, --linkedin-url or --person-id.")
-    from amplemarket_source.erasure import scrub_pages
     from amplemarket_source.load.waves import load_pending
-    from amplemarket_source.manage.forget import forget_person
-    from amplemarket_source.manage.tables import row_counts
-    from amplemarket_source.run import Run
+    from amplemarket_source.privacy.erase import forget_person, scrub_pages
+    from amplemarket_source.run.session import Run
+    from amplemarket_source.run.status import row_counts
     from amplemarket_source.settings import resolve_settings
 
     pipeline = target.pipeline()

@@ -12,7 +12,7 @@ from amplemarket_source.cli.output import Output
 from amplemarket_source.cli.running import NO_KEY_NEEDED, execute, make_plans, sandbox_settings
 from amplemarket_source.cli.texts import plan_text, summary_text
 from amplemarket_source.errors import UsageError
-from amplemarket_source.kinds import COMPANIES, PEOPLE, Kind
+from amplemarket_source.model import COMPANIES, PEOPLE, Kind
 
 __all__ = ["plan", "resume", "run"]
 

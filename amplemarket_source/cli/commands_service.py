@@ -19,8 +19,8 @@ __all__ = ["doctor", "sandbox", "status"]
 def status(output: Output, target: Target) -> None:
     """Requests in flight, held and done, and credits so far; the API is not asked."""
     from amplemarket_source.clock import SystemClock
-    from amplemarket_source.manage.status import read_status
-    from amplemarket_source.purchase.ledger import Ledger
+    from amplemarket_source.ledger import Ledger
+    from amplemarket_source.run.status import read_status
 
     with output.working(), Ledger(target.pipeline()) as ledger:
         found = read_status(ledger, SystemClock().now())
@@ -65,7 +65,7 @@ def _age(seconds: float | None) -> str:
 @setting_options
 def doctor(output: Output, target: Target, **options: Any) -> None:
     """Check versions, settings, key, API, clock, destination and open requests; costs nothing."""
-    from amplemarket_source.manage.doctor import examine
+    from amplemarket_source.run.doctor import examine
 
     with output.working():
         checks = list(examine(target.pipeline, given_settings(options)))

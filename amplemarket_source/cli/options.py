@@ -66,7 +66,7 @@ class Target:
         return pipeline
 
     def _destination(self, file: Path | None) -> Any:
-        from amplemarket_source.load.duckdb_merge import duckdb
+        from amplemarket_source.destination import duckdb
 
         if file is not None:
             return duckdb(str(file))

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from amplemarket_source.report import Report
+    from amplemarket_source.report import RunReport
 
 __all__ = ["progress_line", "showing"]
 
@@ -18,7 +18,7 @@ _SECONDS_BETWEEN_LINES = 60.0
 
 
 @contextmanager
-def showing(report: Report, *, quiet: bool) -> Iterator[None]:
+def showing(report: RunReport, *, quiet: bool) -> Iterator[None]:
     """Show the progress of a run for as long as the block lasts.
 
     Args:
@@ -35,7 +35,7 @@ def showing(report: Report, *, quiet: bool) -> Iterator[None]:
             yield
 
 
-def progress_line(report: Report, elapsed: float) -> str:
+def progress_line(report: RunReport, elapsed: float) -> str:
     """Requests in flight and done, leads fetched, rows loaded, credits, time, time left.
 
     Short enough for a terminal of 80 columns.
@@ -64,7 +64,7 @@ def progress_line(report: Report, elapsed: float) -> str:
     return " · ".join(parts)
 
 
-def _seconds_left(report: Report, fetched: int, wanted: int, elapsed: float) -> float | None:
+def _seconds_left(report: RunReport, fetched: int, wanted: int, elapsed: float) -> float | None:
     if not 0 < fetched < wanted:
         return None
     # The rate limit says what is possible at best, the pace so far what is likely.
@@ -82,7 +82,7 @@ def _duration(seconds: float) -> str:
 
 
 @contextmanager
-def _live(report: Report) -> Iterator[None]:
+def _live(report: RunReport) -> Iterator[None]:
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
@@ -98,7 +98,7 @@ def _live(report: Report) -> Iterator[None]:
 
 
 @contextmanager
-def _plain(report: Report) -> Iterator[None]:
+def _plain(report: RunReport) -> Iterator[None]:
     started = time.monotonic()
     over = threading.Event()
 
@@ -115,7 +115,7 @@ def _plain(report: Report) -> Iterator[None]:
         thread.join()
 
 
-def _line_or_nothing(report: Report, started: float) -> str:
+def _line_or_nothing(report: RunReport, started: float) -> str:
     try:
         return progress_line(report, time.monotonic() - started)
     except RuntimeError:

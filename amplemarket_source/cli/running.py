@@ -13,12 +13,12 @@ from amplemarket_source.cli.output import Output
 from amplemarket_source.cli.progress import showing
 from amplemarket_source.cli.texts import plan_line
 from amplemarket_source.errors import UsageError
-from amplemarket_source.kinds import Kind
+from amplemarket_source.model import Kind
 
 if TYPE_CHECKING:
-    from amplemarket_source.plan.plan import Plan
-    from amplemarket_source.purchase.ledger import Ledger
-    from amplemarket_source.report import Report
+    from amplemarket_source.ledger import Ledger
+    from amplemarket_source.model import Plan
+    from amplemarket_source.report import RunReport
     from amplemarket_source.settings import Settings
 
 __all__ = ["NO_KEY_NEEDED", "Outcome", "execute", "make_plans", "sandbox_settings"]
@@ -30,7 +30,7 @@ NO_KEY_NEEDED = "not-needed"
 class Outcome:
     """What a run leaves: its report, and how many rows each table has now."""
 
-    def __init__(self, report: Report, tables: dict[str, int]) -> None:
+    def __init__(self, report: RunReport, tables: dict[str, int]) -> None:
         self.report = report
         self.tables = tables
 
@@ -54,10 +54,10 @@ def execute(
         AmplemarketError: the run could not do its work; what single requests ended with is in
             the report.
     """
-    from amplemarket_source.footprint import share_arenas
     from amplemarket_source.load.waves import load_pending, load_waves
-    from amplemarket_source.manage.tables import row_counts
-    from amplemarket_source.run import Run
+    from amplemarket_source.memory import share_arenas
+    from amplemarket_source.run.session import Run
+    from amplemarket_source.run.status import row_counts
 
     share_arenas()
     pipeline = target.pipeline()
@@ -86,7 +86,7 @@ def execute(
 
 def _refuse_requests_of_others(ledger: Ledger) -> None:
     """The bundled server answers 404 to a paid request, which would be recorded as expired."""
-    from amplemarket_source.purchase.recover import resumable
+    from amplemarket_source.requests.recover import resumable
 
     in_flight = resumable(ledger.open_requests())
     if in_flight:
@@ -100,7 +100,7 @@ def make_plans(
     target: Target, settings: Settings, inputs: Mapping[Kind, Any], output: Output
 ) -> list[Plan]:
     """What a run would do; nothing is sent."""
-    from amplemarket_source.run import Run
+    from amplemarket_source.run.session import Run
 
     with output.working(), Run(target.pipeline(), settings) as run:
         return run.prepare(inputs, spend=False)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from amplemarket_source.plan.plan import Plan
+    from amplemarket_source.model import Plan
 
 __all__ = ["columns", "counted", "number", "plan_line", "plan_text", "summary_text"]
 

@@ -1,1 +1,1 @@
-"""Leads in: from whatever a user has to rows that are keyed, checked and counted once."""
+"""Private. Leads in: from whatever a user has to rows that are keyed, checked and counted once."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 
 from amplemarket_source.errors import InputError
-from amplemarket_source.kinds import Kind, KindName
+from amplemarket_source.model import Kind, KindName
 
 __all__ = ["ACCEPTED", "Header"]
 

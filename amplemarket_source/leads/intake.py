@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from pathlib import Path
 
-import duckdb
+import pyarrow as pa
 
-from amplemarket_source.kinds import KINDS, Kind
+from amplemarket_source.identity import normal_columns_sql
+from amplemarket_source.leads.columns import ACCEPTED
 from amplemarket_source.leads.read import LeadsInput, read_leads
-from amplemarket_source.leads.staging import stage
-from amplemarket_source.leads.workbench import folder_of, open_workbench
+from amplemarket_source.model import LEAD_FIELDS, Kind, KindName
+from amplemarket_source.workbench import Workbench
 
-__all__ = ["Intake", "open_workbench", "take_in"]
+__all__ = ["Intake", "ingest"]
 
-# The fields of both kinds, in the order the tables have them.
-_FIELDS = tuple(dict.fromkeys(chain.from_iterable(kind.identifying for kind in KINDS)))
-_FIELD_COLUMNS = ", ".join(f"{field} VARCHAR" for field in _FIELDS)
-_TABLES = (
-    f"""CREATE TABLE IF NOT EXISTS leads (
-        lead_id VARCHAR, lead_key VARCHAR, external_id VARCHAR, kind VARCHAR, {_FIELD_COLUMNS},
-        first_seen_at TIMESTAMPTZ, position BIGINT)""",
-    f"""CREATE TABLE IF NOT EXISTS leads_to_ask (
-        lead_key VARCHAR, kind VARCHAR, {_FIELD_COLUMNS}, position BIGINT)""",
-    """CREATE TABLE IF NOT EXISTS lead_rejects (
-        reason VARCHAR, raw VARCHAR, lead_key VARCHAR, position BIGINT)""",
-)
+_ROWS_PER_FILE = 20_480
+
+# What a field is made of where that is not just the column of its name.
+_MADE_OF: dict[KindName, dict[str, str]] = {
+    "people": {
+        "linkedin_url": "coalesce(trimmed(linkedin_url), trimmed(linkedin_id))",
+        "name": "coalesce(trimmed(name), "
+        "nullif(concat_ws(' ', trimmed(first_name), trimmed(last_name)), ''))",
+    },
+    "companies": {},
+}
 
 
 @dataclass(frozen=True)
@@ -50,30 +49,17 @@ class Intake:
     ignored_columns: tuple[str, ...]
 
 
-def take_in(
-    source: LeadsInput, kind: Kind, work: duckdb.DuckDBPyConnection, *, seen_at: datetime
-) -> Intake:
-    """Read an input to its end into the tables of ``work``, adding to what is there.
-
-    ======================  ====================================================================
-    table                   one row is
-    ======================  ====================================================================
-    ``leads``               a distinct ``lead_id``: ``lead_key``, ``external_id``, ``kind``, the
-                            fields as given, ``first_seen_at``, ``position``
-    ``leads_to_ask``        a distinct ``lead_key``: ``kind`` and the fields to send, from its
-                            first appearance, ``position``
-    ``lead_rejects``        a row that cannot be sent: ``reason``, ``raw`` (JSON of its accepted
-                            columns), ``lead_key`` (null), ``position``
-    ======================  ====================================================================
+def ingest(workbench: Workbench, source: LeadsInput, kind: Kind, *, seen_at: datetime) -> Intake:
+    """Read an input to its end into the workbench, adding to what is there.
 
     Fields are trimmed, and null where nothing is left; ``external_id`` is untouched unless it is
-    blank. ``position`` is the order of first appearance over all calls. The whole input is read
-    before anything is kept: on an error ``work`` is as before.
+    blank. The whole input is read before anything is kept: on an error the workbench is as before.
 
     Args:
-        source: any input of contract section 3.
+        workbench: gets ``leads``, ``leads_to_ask`` and ``lead_rejects``.
+        source: a path or URL, mappings, Arrow, a dlt resource or relation, a query
+            (`amplemarket_source.leads.read`).
         kind: people or companies.
-        work: from :func:`open_workbench`, in no transaction.
         seen_at: becomes ``first_seen_at``; aware.
 
     Raises:
@@ -81,22 +67,15 @@ def take_in(
 
     Example::
 
-        >>> take_in([{"email": "jane@acme.example"}], PEOPLE, work, seen_at=clock.now())
+        >>> ingest(workbench, [{"email": "jane@acme.example"}], PEOPLE, seen_at=clock.now())
         Intake(read=1, invalid=0, duplicate=0, unique=1, ignored_columns=())
     """
-    for statement in _TABLES:
-        work.execute(statement)
     stream = read_leads(source, kind)
-    with tempfile.TemporaryDirectory(prefix="intake-", dir=folder_of(work)) as folder:
-        stage(stream, kind, work, Path(folder), first_position=_next_position(work))
-        work.begin()
-        try:
-            read, invalid, unique = _sort_out(kind, work, seen_at)
-        except BaseException:
-            work.rollback()
-            raise
-        work.commit()
-        work.execute("DROP VIEW incoming")
+    with workbench.scratch("intake") as folder:
+        _stage(stream, kind, workbench, Path(folder))
+        with workbench.transaction():
+            read, invalid, unique = _sort_out(kind, workbench, seen_at)
+        workbench.execute("DROP VIEW incoming")
     return Intake(
         read=read,
         invalid=invalid,
@@ -106,28 +85,26 @@ def take_in(
     )
 
 
-def _next_position(work: duckdb.DuckDBPyConnection) -> int:
-    rows = work.execute("""
+def _next_position(workbench: Workbench) -> int:
+    rows = workbench.rows("""
         SELECT coalesce(max(position) + 1, 0)
         FROM (SELECT position FROM leads UNION ALL SELECT position FROM lead_rejects)
-        """).fetchall()
+        """)
     return int(rows[0][0])
 
 
-def _sort_out(
-    kind: Kind, work: duckdb.DuckDBPyConnection, seen_at: datetime
-) -> tuple[int, int, int]:
+def _sort_out(kind: Kind, workbench: Workbench, seen_at: datetime) -> tuple[int, int, int]:
     """Rows read, rows refused, new lead keys."""
     fields = ", ".join(
-        field if field in kind.identifying else f"NULL AS {field}" for field in _FIELDS
+        field if field in kind.identifying else f"NULL AS {field}" for field in LEAD_FIELDS
     )
-    read, invalid = work.execute("SELECT count(*), count(problem) FROM incoming").fetchall()[0]
-    work.execute("""
+    read, invalid = workbench.rows("SELECT count(*), count(problem) FROM incoming")[0]
+    workbench.execute("""
         INSERT INTO lead_rejects
         SELECT problem, raw, NULL, position FROM incoming WHERE problem IS NOT NULL
         """)
     # Only keys (as UUID: 16 bytes in place) and positions are grouped; the wide rows stream past.
-    work.execute(
+    workbench.execute(
         f"""
         INSERT INTO leads
         SELECT lead_id, lead_key, external_id, $kind, {fields}, $seen_at, position
@@ -138,7 +115,7 @@ def _sort_out(
         """,
         {"kind": kind.name, "seen_at": seen_at},
     )
-    unique = work.execute(
+    unique = workbench.rows(
         f"""
         INSERT INTO leads_to_ask
         SELECT lead_key, $kind, {fields}, position
@@ -148,5 +125,85 @@ def _sort_out(
             AND lead_key::UUID NOT IN (SELECT lead_key::UUID FROM leads_to_ask WHERE kind = $kind)
         """,
         {"kind": kind.name},
-    ).fetchall()[0][0]
+    )[0][0]
     return read, invalid, unique
+
+
+def _stage(
+    batches: Iterable[pa.RecordBatch], kind: Kind, workbench: Workbench, folder: Path
+) -> None:
+    """Write rows to parquet files in ``folder`` and show them as the temporary view ``incoming``.
+
+    The view has ``position``, ``lead_key``, ``lead_id``, ``external_id``, the fields of the kind
+    as they are kept, ``problem`` (null for a lead that can be sent) and, where there is a problem,
+    ``raw``: the row's accepted columns as JSON.
+
+    Files rather than a table: DuckDB keeps what a transaction adds in memory far beyond its limit,
+    and without a transaction a bad line at the end of a file would leave half an input behind.
+
+    Args:
+        batches: of the schema of `amplemarket_source.leads.columns.Header`; at least one row.
+        folder: empty; has to stay for as long as the view is read.
+    """
+    select = _select(kind)
+    position = _next_position(workbench)
+    for table in _together(batches):
+        end = position + table.num_rows
+        numbered = table.append_column("position", pa.array(range(position, end), pa.int64()))
+        with workbench.view("input", numbered):
+            file = _literal(folder / f"{position:015}.parquet")
+            workbench.execute(f"COPY ({select}) TO {file} (FORMAT parquet)")
+        position = end
+    workbench.execute(
+        "CREATE OR REPLACE TEMP VIEW incoming AS "
+        f"SELECT * FROM read_parquet({_literal(folder / '*.parquet')})"
+    )
+
+
+def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        waiting.append(batch)
+        rows += batch.num_rows
+        if rows >= _ROWS_PER_FILE:
+            yield pa.Table.from_batches(waiting)
+            waiting, rows = [], 0
+    if rows:
+        yield pa.Table.from_batches(waiting)
+
+
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _select(kind: Kind) -> str:
+    made_of = _MADE_OF[kind.name]
+    fields = ", ".join(
+        f"{made_of.get(field, f'trimmed({field})')} AS {field}" for field in kind.identifying
+    )
+    raw = ", ".join(f"{column} := nullif({column}, '')" for column in ACCEPTED[kind.name])
+    normal = ", ".join(f"normal_{field}" for field in kind.identifying)
+    # A value of which the normal form leaves nothing ("https://") says nothing, and the API
+    # could refuse a whole request for it.
+    kept = ", ".join(
+        f"CASE WHEN normal_{field} IS NOT NULL THEN {field} END AS {field}"
+        for field in kind.identifying
+    )
+    return f"""
+        SELECT position, lead_key, lead_id(lead_key, external_id) AS lead_id, external_id, {kept},
+            problem,
+            CASE WHEN problem IS NOT NULL
+                THEN json_merge_patch('{{}}', to_json(given))::VARCHAR END AS raw
+        FROM (
+            SELECT *,
+                {kind.name}_key_of_normal({normal}) AS lead_key,
+                {kind.name}_lead_problem({", ".join(kind.identifying)}, {normal}) AS problem
+            FROM (
+                SELECT *, {normal_columns_sql(kind)}
+                FROM (
+                    SELECT position, {fields},
+                        CASE WHEN trimmed(external_id) IS NOT NULL THEN external_id END
+                            AS external_id,
+                        struct_pack({raw}) AS given
+                    FROM input)))"""

@@ -9,14 +9,13 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from amplemarket_source.errors import InputError
-from amplemarket_source.kinds import Kind
-from amplemarket_source.leads.arrow import arrow_batches, is_arrow, parquet_batches
+from amplemarket_source.leads.arrow import arrow_batches, is_arrow, parquet_batches, row_batches
 from amplemarket_source.leads.columns import Header
 from amplemarket_source.leads.csv_file import csv_batches
 from amplemarket_source.leads.files import find_file
 from amplemarket_source.leads.jsonl_file import jsonl_batches
 from amplemarket_source.leads.query import QueryLeads
-from amplemarket_source.leads.rows import row_batches
+from amplemarket_source.model import Kind
 
 __all__ = ["LeadStream", "LeadsInput", "read_leads"]
 

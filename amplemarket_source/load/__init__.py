@@ -1,1 +1,1 @@
-"""From Arrow tables to the destination, through dlt."""
+"""Private. From Arrow tables to the destination, through dlt: resources, and waves of loads."""

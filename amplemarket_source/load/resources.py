@@ -1,28 +1,54 @@
-"""The dlt resources: one for each table, all fed by one pass over the answers."""
+"""From completed requests to dlt: one resource for each table, all fed by one pass.
+
+What a load does with the answers, each step a stage of its own in `read_requests`:
+
+1. flatten: pages become rows of every table (`amplemarket_source.transform.builder`);
+2. erase: whoever the API says has been removed leaves the destination before anything else comes;
+3. keep: no row replaces an answer that a lead had by nothing;
+4. count: what is left goes into the run's report;
+5. gather: fewer and larger batches, of which dlt takes one at a time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import dlt
+import pyarrow as pa
+import pyarrow.compute as pc
 from dlt.extract import DltResource
 
-from amplemarket_source.tables.columns import Table
-from amplemarket_source.tables.contract import BOOKKEEPING, TABLES
-from amplemarket_source.tables.gather import TableBatch
-from amplemarket_source.tables.memory import ColumnMemory
-from amplemarket_source.tables.merge import transformer_for
-from amplemarket_source.tables.personal import annotate_new
-from amplemarket_source.tables.schema_contract import SchemaContract
+from amplemarket_source.errors import SchemaFrozen
+from amplemarket_source.model import PEOPLE
+from amplemarket_source.pages import CompletedRequest
+from amplemarket_source.privacy.erase import erase
+from amplemarket_source.report import RunReport
+from amplemarket_source.schema.contract import SchemaContract
+from amplemarket_source.schema.hints import transformer_for
+from amplemarket_source.schema.registry import ColumnRegistry, annotate_new
+from amplemarket_source.schema.table import Table
+from amplemarket_source.schema.tables import (
+    BOOKKEEPING,
+    ENRICHMENT_REQUESTS,
+    ENRICHMENT_RESULTS,
+    REJECTS,
+    TABLES,
+)
+from amplemarket_source.session import Session
+from amplemarket_source.transform.builder import TableBatch, TableBuilder, gathered
+from amplemarket_source.transform.outcomes import without_lost_answers
 
-__all__ = ["resources"]
+__all__ = ["read_requests", "resources"]
 
-ReadAnswers = Callable[[ColumnMemory, str], Iterator[TableBatch]]
+logger = logging.getLogger("amplemarket")
+
+ReadTables = Callable[[ColumnRegistry, str], Iterator[TableBatch]]
 """Gives the batches of one load, from the columns known by now and the load's id."""
 
 
-def resources(read: ReadAnswers) -> list[DltResource]:
+def resources(read: ReadTables) -> list[DltResource]:
     """Resources for all tables.
 
     The record of what was bought (`BOOKKEEPING`) is loaded whatever resources a user selects:
@@ -33,11 +59,11 @@ def resources(read: ReadAnswers) -> list[DltResource]:
     @dlt.resource(name="answers", selected=False)
     def answers() -> Iterator[TableBatch]:
         schema = dlt.current.source_schema()
-        memory = ColumnMemory.of(schema, SchemaContract.taken_from(dlt.current.source()))
+        registry = ColumnRegistry.of(schema, SchemaContract.taken_from(dlt.current.source()))
         # The first load makes every table, also those that stay empty.
         yield {table.name: table.arrow_schema.empty_table() for table in TABLES.values()}
-        for batch in read(memory, dlt.current.load_package_state()["load_id"]):
-            annotate_new(schema, memory)
+        for batch in read(registry, dlt.current.load_package_state()["load_id"]):
+            annotate_new(schema, registry)
             yield batch
 
     source = answers()
@@ -50,6 +76,104 @@ def resources(read: ReadAnswers) -> list[DltResource]:
         )
         for table in TABLES.values()
     ]
+
+
+def read_requests(
+    session: Session,
+    requests: Iterable[CompletedRequest],
+    registry: ColumnRegistry,
+    load_id: str,
+) -> Iterator[TableBatch]:
+    """The table batches of one load.
+
+    All requests are waited for before the first row: the newest has to come first.
+
+    Args:
+        registry: the columns of the destination; grows with what arrives.
+        load_id: the dlt load that takes the rows.
+    """
+    if session.settings.schema_contract is not None:
+        registry.contract = SchemaContract.of(session.settings.schema_contract)
+    builder = TableBuilder(registry, load_id, session.workbench, session.clock.now)
+    completed = list(requests)
+    with session.memory.stage("transform"):
+        batches = builder.batches(completed)
+        batches = _erasing_the_removed(session, batches)
+        batches = _keeping_answers(session, batches)
+        batches = _counted(session.report, batches)
+        yield from gathered(batches)
+    _tell_of_new_fields(session.report, registry)
+    session.report.loaded(len(completed), registry.new_fields)
+
+
+def _erasing_the_removed(session: Session, batches: Iterable[TableBatch]) -> Iterator[TableBatch]:
+    """Erase whom the API says has been removed; the rows go on as they are."""
+    for batch in batches:
+        results = batch.get(ENRICHMENT_RESULTS.name)
+        if results is not None:
+            is_removed = pc.and_(
+                pc.equal(results.column("status"), "gdpr_removed"),
+                pc.equal(results.column("kind"), PEOPLE.name),
+            )
+            keys = results.filter(is_removed).column("lead_key").to_pylist()
+            if keys:
+                session.suppressions.add(
+                    erase(session.warehouse, lead_keys=keys, person_ids=[], at=session.clock.now())
+                )
+        yield batch
+
+
+def _keeping_answers(session: Session, batches: Iterable[TableBatch]) -> Iterator[TableBatch]:
+    """The batches without results that would replace an answer by nothing.
+
+    Their leads count as unanswered all the same.
+    """
+    for batch in batches:
+        results = batch.get(ENRICHMENT_RESULTS.name)
+        if results is None:
+            yield batch
+            continue
+        session.report.answered(_values(results.column("status")))
+        kept = without_lost_answers(results, session.workbench)
+        yield {**batch, ENRICHMENT_RESULTS.name: kept}
+
+
+def _counted(report: RunReport, batches: Iterable[TableBatch]) -> Iterator[TableBatch]:
+    """The same batches; the report learns what is in them."""
+    for batch in batches:
+        requests, rejects = batch.get(ENRICHMENT_REQUESTS.name), batch.get(REJECTS.name)
+        report.loading(
+            {table: _row_count(rows) for table, rows in batch.items()},
+            credits={} if requests is None else _credits(requests),
+            rejects={} if rejects is None else _values(rejects.column("reason")),
+        )
+        yield batch
+
+
+def _row_count(rows: pa.Table) -> int:
+    count: int = rows.num_rows
+    if "_dlt_list_idx" in rows.column_names:
+        # Rows that stand for "this parent has none" are not loaded.
+        count -= pc.sum(pc.less(rows.column("_dlt_list_idx"), 0)).as_py() or 0
+    return count
+
+
+def _credits(requests: pa.Table) -> dict[str, float]:
+    names = ("email_credits_estimated", "phone_credits_estimated")
+    return {name: pc.sum(requests.column(name)).as_py() for name in names}
+
+
+def _values(column: pa.ChunkedArray) -> dict[str, int]:
+    """How often each value is there."""
+    return {value["values"].as_py(): value["counts"].as_py() for value in column.value_counts()}
+
+
+def _tell_of_new_fields(report: RunReport, registry: ColumnRegistry) -> None:
+    refused = [name for name in registry.refused if name not in report.new_fields]
+    if refused and registry.contract.is_frozen:
+        frozen = SchemaFrozen(refused)
+        report.failed(frozen)
+        logger.error("%s", frozen)  # all that a plain pipeline.run shows of it
 
 
 def _picker(name: str) -> Callable[[TableBatch], Any]:

@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -20,17 +20,17 @@ from dlt.load.exceptions import LoadClientJobFailed
 
 from amplemarket_source.clock import SystemClock
 from amplemarket_source.errors import AmplemarketError, DestinationError, causes
-from amplemarket_source.footprint import give_back
-from amplemarket_source.load.answers import read_answers
-from amplemarket_source.load.resources import resources
-from amplemarket_source.purchase.collect import Answer
-from amplemarket_source.purchase.lease import exclusive_ledger
-from amplemarket_source.purchase.ledger import Ledger
-from amplemarket_source.run import Run
-from amplemarket_source.tables.gather import TableBatch
-from amplemarket_source.tables.memory import ColumnMemory
+from amplemarket_source.load.resources import read_requests, resources
+from amplemarket_source.memory import release_memory
+from amplemarket_source.pages import CompletedRequest
+from amplemarket_source.schema.registry import ColumnRegistry
+from amplemarket_source.schema.tables import PEOPLE
+from amplemarket_source.session import Session
+from amplemarket_source.transform.builder import TableBatch
+from amplemarket_source.warehouse.client import Warehouse
+from amplemarket_source.warehouse.lease import exclusive_warehouse
 
-__all__ = ["load_answers", "load_pending", "load_waves"]
+__all__ = ["load_pending", "load_requests", "load_waves"]
 
 logger = logging.getLogger("amplemarket")
 
@@ -63,9 +63,9 @@ def load_pending(pipeline: dlt.Pipeline) -> None:
     """
     if not pipeline.has_pending_data:
         return
-    with exclusive_ledger(pipeline, SystemClock(), on_lost=lambda _: None) as (ledger, _):
+    with exclusive_warehouse(pipeline, SystemClock()) as (warehouse, _):
         try:
-            _load_in_room(pipeline, ledger, None)
+            _load_in_room(pipeline, warehouse, None)
         except DestinationError as error:
             if not any(isinstance(cause, LoadClientJobFailed) for cause in causes(error)):
                 raise
@@ -73,40 +73,43 @@ def load_pending(pipeline: dlt.Pipeline) -> None:
             pipeline.abort_packages()
 
 
-def load_waves(pipeline: dlt.Pipeline, run: Run) -> None:
-    """Load every request of a prepared run as it is finished.
+def load_waves(session: Session, completed: Iterable[CompletedRequest]) -> None:
+    """Load requests as they are completed, some at a time.
 
     The report's ``seconds`` get ``wait`` (there was nothing to load yet), ``flatten`` (pages to
     files) and ``load`` (files to tables), which follow each other; fetching goes on beside them.
+
+    Args:
+        completed: is waited for in a thread of its own.
 
     Raises:
         DestinationError: a load failed; pages stay on disk and load with the next run.
         KeyRefused: the API refused the key before anything was bought.
     """
-    with closing(_waves(run)) as waves:
+    with closing(_waves(session, completed)) as waves:
         while True:
-            with run.report.timing("wait"):
+            with session.report.timing("wait"):
                 wave = next(waves, None)
             if wave is None:
                 break
-            load_answers(pipeline, run, wave)
-    if not run.ledger.has_table("people"):
-        # A first run that found nothing still leaves every table of the contract.
-        load_answers(pipeline, run, [])
+            load_requests(session, wave)
+    if not session.warehouse.has_table(PEOPLE.name):
+        # A first run that found nothing still leaves every table.
+        load_requests(session, [])
 
 
-def load_answers(pipeline: dlt.Pipeline, run: Run, answers: list[Answer]) -> None:
-    """Load finished requests and let go of their pages.
+def load_requests(session: Session, requests: list[CompletedRequest]) -> None:
+    """Load completed requests and let go of their pages.
 
     Raises:
         DestinationError: the load failed; the pages stay on disk.
     """
-    _load_in_room(pipeline, run.ledger, _source(run, answers))
-    for name, seconds in _stages(pipeline).items():
-        run.report.seconds[name] += seconds
-    for answer in answers:
-        answer.pages.remove()
-    give_back()
+    pipeline = session.pipeline
+    _load_in_room(pipeline, session.warehouse, _source(session, requests))
+    session.report.took(_stages(pipeline))
+    for request in requests:
+        request.pages.remove()
+    release_memory()
 
 
 def _stages(pipeline: dlt.Pipeline) -> dict[str, float]:
@@ -123,21 +126,21 @@ def _stages(pipeline: dlt.Pipeline) -> dict[str, float]:
     }
 
 
-def _source(run: Run, wave: list[Answer]) -> DltSource:
-    def read(memory: ColumnMemory, load_id: str) -> Iterator[TableBatch]:
-        return read_answers(run, wave, memory, load_id)
+def _source(session: Session, wave: list[CompletedRequest]) -> DltSource:
+    def read(registry: ColumnRegistry, load_id: str) -> Iterator[TableBatch]:
+        return read_requests(session, wave, registry, load_id)
 
     factory = dlt.source(lambda: resources(read), name="amplemarket", max_table_nesting=0)
     source: DltSource = factory()
     return source
 
 
-def _load_in_room(pipeline: dlt.Pipeline, ledger: Ledger, source: DltSource | None) -> None:
+def _load_in_room(pipeline: dlt.Pipeline, warehouse: Warehouse, source: DltSource | None) -> None:
     """Load; once more with as much memory as there is, where the bound was too low."""
     try:
         _load(pipeline, source)
     except DestinationError as error:
-        if not ledger.make_room(error):
+        if not warehouse.make_room(error):
             raise
         _load(pipeline, None)
 
@@ -159,14 +162,16 @@ def _load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:
         ) from error
 
 
-def _waves(run: Run) -> Generator[list[Answer], None, None]:
-    """The run's answers, gathered while a thread of its own waits for them."""
-    found: queue.Queue[Answer | BaseException | None] = queue.Queue()
+def _waves(
+    session: Session, completed: Iterable[CompletedRequest]
+) -> Generator[list[CompletedRequest], None, None]:
+    """Completed requests, gathered while a thread of its own waits for them."""
+    found: queue.Queue[CompletedRequest | BaseException | None] = queue.Queue()
 
     def gather() -> None:
         try:
-            for answer in run.answers():
-                found.put(answer)
+            for request in completed:
+                found.put(request)
         except BaseException as error:
             found.put(error)
         else:
@@ -175,17 +180,17 @@ def _waves(run: Run) -> Generator[list[Answer], None, None]:
     thread = threading.Thread(target=gather, name="amplemarket-answers", daemon=True)
     thread.start()
     try:
-        yield from _gathered(found, _LOCAL if run.ledger.is_one_process else _REMOTE)
+        yield from _gathered(found, _LOCAL if session.warehouse.is_one_process else _REMOTE)
     finally:
         # Also after a load that failed: nothing more is bought, what is under way is recorded.
-        run.stop()
+        session.clock.stop()
         thread.join()
 
 
 def _gathered(
-    found: queue.Queue[Answer | BaseException | None], most: _Wave
-) -> Iterator[list[Answer]]:
-    wave: list[Answer] = []
+    found: queue.Queue[CompletedRequest | BaseException | None], most: _Wave
+) -> Iterator[list[CompletedRequest]]:
+    wave: list[CompletedRequest] = []
     until = 0.0
     while True:
         try:
@@ -200,7 +205,7 @@ def _gathered(
         if not wave:
             until = time.monotonic() + most.seconds
         wave.append(item)
-        if sum(answer.summary.byte_count for answer in wave) >= most.size:
+        if sum(request.summary.byte_count for request in wave) >= most.size:
             yield wave
             wave = []
     if wave:

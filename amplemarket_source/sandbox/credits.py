@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from amplemarket_source.clock import Clock
-from amplemarket_source.kinds import KindName, kind_named
+from amplemarket_source.model import KindName, kind_named
 from amplemarket_source.sandbox.identity import Subject
 
 __all__ = ["Account", "Charge", "Prices"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from amplemarket_source.kinds import COMPANIES, PEOPLE, Kind
+from amplemarket_source.model import COMPANIES, PEOPLE, Kind
 from amplemarket_source.sandbox.enrichments import answer_for
 from amplemarket_source.sandbox.exchange import Answer, Exchange, refusal
 from amplemarket_source.sandbox.identity import lead_identity, subject_of

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import orjson
 
 from amplemarket_source.clock import Clock
-from amplemarket_source.kinds import Kind
+from amplemarket_source.model import Kind
 from amplemarket_source.sandbox.companies import company
 from amplemarket_source.sandbox.credits import Account
 from amplemarket_source.sandbox.identity import Subject, lead_identity, subject_of

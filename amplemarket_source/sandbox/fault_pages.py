@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from amplemarket_source.kinds import KINDS
+from amplemarket_source.model import KINDS
 from amplemarket_source.sandbox.exchange import Exchange
 
 __all__ = [

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
 
-from amplemarket_source.kinds import KindName, kind_named
+from amplemarket_source.model import KindName, kind_named
 from amplemarket_source.sandbox.options import Variant
 
 __all__ = ["Outcome", "Subject", "lead_identity", "subject_of"]

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from amplemarket_source.clock import Clock, SystemClock
-from amplemarket_source.kinds import Kind, KindName, kind_named
+from amplemarket_source.model import Kind, KindName, kind_named
 from amplemarket_source.sandbox.credits import Account, Charge
 from amplemarket_source.sandbox.enrichments import Enrichment
 from amplemarket_source.sandbox.faults import FaultBook, FaultLike

@@ -7,13 +7,8 @@ from typing import Any
 import pytest
 
 from amplemarket_source.api import AccountInfo, ApiClient, EnrichmentApi
-from amplemarket_source.errors import (
-    ContractBroken,
-    NotFound,
-    OutcomeUnknown,
-    RemovedForPrivacy,
-)
-from amplemarket_source.kinds import COMPANIES, PEOPLE, Kind
+from amplemarket_source.errors import ContractBroken, NotFound, OutcomeUnknown, RemovedForPrivacy
+from amplemarket_source.model import COMPANIES, PEOPLE, Kind
 from tests.api.scripted_server import Behaviour, ScriptedServer, answer, cut
 
 PATH = "/people/enrichment-requests"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 from amplemarket_source.cli.progress import progress_line
-from amplemarket_source.plan.plan import Plan
-from amplemarket_source.report import Report
+from amplemarket_source.model import Plan
+from amplemarket_source.report import RunReport
 
 
-def _report() -> Report:
-    report = Report()
+def _report() -> RunReport:
+    report = RunReport()
     counts = dict.fromkeys(("invalid", "duplicate", "fresh", "suppressed", "in_flight", "held"), 0)
     report.plans = [Plan(kind="people", read=1200, to_buy=1200, requests_per_minute=500, **counts)]
     report.requests_bought, report.requests_loaded = 4, 1

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+from amplemarket_source.run.session.session import Run
 from dlt.common.storages.load_package import PackageStorage
 from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 from dlt.load.load import Load
@@ -18,16 +19,15 @@ from dlt.pipeline.pipeline import Pipeline
 
 from amplemarket_source import amplemarket
 from amplemarket_source.api import EnrichmentApi
-from amplemarket_source.kinds import PEOPLE
-from amplemarket_source.leads.identity import lead_key
-from amplemarket_source.load.duckdb_merge import duckdb
+from amplemarket_source.destination import duckdb
+from amplemarket_source.identity import lead_key
+from amplemarket_source.journal import Journal
+from amplemarket_source.ledger import Ledger
 from amplemarket_source.load.waves import load_pending, load_waves
-from amplemarket_source.pages.spool import SpooledRequest
-from amplemarket_source.purchase.journal import Journal
-from amplemarket_source.purchase.ledger import Ledger
-from amplemarket_source.run import Run
+from amplemarket_source.model import PEOPLE
+from amplemarket_source.pages import SpooledRequest
+from amplemarket_source.schema.tables import TABLES
 from amplemarket_source.settings import resolve_settings
-from amplemarket_source.tables.contract import TABLES
 
 Matches = Callable[..., bool]
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 import dlt
+from amplemarket_source.run.session.session import Run
 
-from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.load.waves import load_pending, load_waves
-from amplemarket_source.run import Run
+from amplemarket_source.model import PEOPLE
 from amplemarket_source.settings import resolve_settings
 from tests.crash.driver import die_at
 from tests.destinations.homes import Home

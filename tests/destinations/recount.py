@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.request import Request, urlopen
 
-from amplemarket_source.tables.contract import DATA_TABLES
+from amplemarket_source.schema.tables import DATA_TABLES
 from tests.destinations.household import KEY, Household
 
 __all__ = ["Rows", "answers_of", "differences"]

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from amplemarket_source.erasure import erase, identifier_keys
-from amplemarket_source.kinds import COMPANIES, PEOPLE
+from amplemarket_source.run.session.session import Run
+
+from amplemarket_source.ledger import Ledger
 from amplemarket_source.load.waves import load_pending, load_waves
-from amplemarket_source.purchase.ledger import Ledger
-from amplemarket_source.report import Report
-from amplemarket_source.run import Run
+from amplemarket_source.model import COMPANIES, PEOPLE
+from amplemarket_source.privacy.erase import erase, identifier_keys
+from amplemarket_source.report import RunReport
 from amplemarket_source.sandbox.faults import Fault
 from tests.destinations.household import Household
 from tests.destinations.recount import differences
@@ -78,7 +79,7 @@ class Seen:
     counts: dict[str, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     posts: int = 0
-    report: Report = field(default_factory=Report)
+    report: RunReport = field(default_factory=RunReport)
     notes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -110,7 +111,7 @@ class Story:
         return self._seen[chapter]
 
 
-def _look(household: Household, report: Report, *, values: bool = True, **notes: Any) -> Seen:
+def _look(household: Household, report: RunReport, *, values: bool = True, **notes: Any) -> Seen:
     return Seen(
         counts=household.counts(),
         wrong=differences(household) if values else [],
@@ -120,7 +121,7 @@ def _look(household: Household, report: Report, *, values: bool = True, **notes:
     )
 
 
-def _refresh(household: Household, **settings: Any) -> Report:
+def _refresh(household: Household, **settings: Any) -> RunReport:
     """Buy everybody again."""
     household.clock.advance(3600)
     return household.run(LEADS, refresh_after="0s", **settings)

@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
-
 from amplemarket_source.purchase import warehouse
-from amplemarket_source.purchase.ledger import Ledger
+
+from amplemarket_source.ledger import Ledger
 from tests.destinations.groups import on
 from tests.destinations.story import Story
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import dlt
 import pytest
+from amplemarket_source.run.session.doctor import examine
+from amplemarket_source.run.session.session import Run
 
 from amplemarket_source.clock import SystemClock
 from amplemarket_source.errors import Busy, DestinationError
-from amplemarket_source.manage.doctor import examine
-from amplemarket_source.purchase.ledger import Ledger
-from amplemarket_source.run import Run
-from amplemarket_source.tables.contract import TABLES
+from amplemarket_source.ledger import Ledger
+from amplemarket_source.schema.tables import TABLES
 from tests.destinations.homes import Home
 from tests.destinations.household import Household
 from tests.destinations.story import FORGOTTEN, Story

@@ -9,18 +9,18 @@ from typing import Any
 
 import dlt
 import pytest
+from amplemarket_source.run.session.doctor import Check, examine
+from amplemarket_source.run.session.session import Run
 from click.testing import CliRunner
 from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 
 from amplemarket_source.cli.main import program
 from amplemarket_source.clock import SystemClock
-from amplemarket_source.destinations import CHECKED, require_guarantees
 from amplemarket_source.errors import DestinationError, SettingsError
-from amplemarket_source.kinds import PEOPLE
-from amplemarket_source.manage.doctor import Check, examine
-from amplemarket_source.run import Run
+from amplemarket_source.model import PEOPLE
 from amplemarket_source.sandbox import SandboxServer
 from amplemarket_source.settings import resolve_settings
+from amplemarket_source.warehouse.capabilities import CHECKED, require_guarantees
 from tests.destinations.environments import Missing
 from tests.destinations.homes import HOMES, opened
 from tests.destinations.servers import postgres_server

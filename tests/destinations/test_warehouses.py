@@ -7,7 +7,7 @@ import re
 import pytest
 from dlt.destinations.job_client_impl import DDL_COMMANDS
 
-from amplemarket_source.tables.contract import TABLES
+from amplemarket_source.schema.tables import TABLES
 from tests.destinations.groups import on
 from tests.destinations.homes import WAREHOUSES
 from tests.destinations.side_by_side import as_contract

@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from amplemarket_source.kinds import PEOPLE, Kind
-from amplemarket_source.leads.intake import Intake, open_workbench, take_in
+from amplemarket_source.leads.intake import Intake, ingest, open_workbench
+from amplemarket_source.model import PEOPLE, Kind
 
 SEEN_AT = datetime(2026, 3, 1, 12, 30, tzinfo=timezone.utc)
 
@@ -25,7 +25,7 @@ def work(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 @pytest.fixture
 def intake(work: duckdb.DuckDBPyConnection) -> Callable[..., Intake]:
     def run(source: Any, kind: Kind = PEOPLE) -> Intake:
-        return take_in(source, kind, work, seen_at=SEEN_AT)
+        return ingest(source, kind, work, seen_at=SEEN_AT)
 
     return run
 

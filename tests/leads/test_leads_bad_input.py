@@ -15,9 +15,9 @@ import pyarrow.parquet
 import pytest
 
 from amplemarket_source.errors import InputError
-from amplemarket_source.kinds import COMPANIES
 from amplemarket_source.leads.intake import Intake
 from amplemarket_source.leads.query import query_leads
+from amplemarket_source.model import COMPANIES
 
 EMAILS = b"email,name\n" + b"jane@acme.example,Jane\n" * 3
 UTF8_ADVICE = "Save it as UTF-8 (in Excel: 'CSV UTF-8')."

@@ -19,9 +19,9 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from amplemarket_source.kinds import COMPANIES, PEOPLE
-from amplemarket_source.leads.intake import Intake, open_workbench, take_in
+from amplemarket_source.leads.intake import Intake, ingest, open_workbench
 from amplemarket_source.leads.query import query_leads
+from amplemarket_source.model import COMPANIES, PEOPLE
 
 from .conftest import SEEN_AT
 
@@ -213,7 +213,7 @@ def test_values_of_any_type_are_text(
         path.write_text(
             "".join(json.dumps({"email": email, "external_id": x}) + "\n" for x in ids[:-2])
         )
-        take_in(path, PEOPLE, work, seen_at=SEEN_AT)
+        ingest(path, PEOPLE, work, seen_at=SEEN_AT)
         again = work.sql("SELECT external_id FROM leads ORDER BY position").fetchall()
     assert again == rows("leads", "external_id")[:-2]
 

@@ -13,9 +13,9 @@ import duckdb
 import pytest
 
 from amplemarket_source.errors import InputError
-from amplemarket_source.kinds import COMPANIES, PEOPLE
-from amplemarket_source.leads.identity import lead_key
+from amplemarket_source.identity import lead_key
 from amplemarket_source.leads.intake import Intake, open_workbench
+from amplemarket_source.model import COMPANIES, PEOPLE
 
 from .conftest import SEEN_AT
 
@@ -205,10 +205,10 @@ MEASURE = """
 import resource, sys
 from datetime import datetime, timezone
 from pathlib import Path
-from amplemarket_source.kinds import PEOPLE
-from amplemarket_source.leads.intake import open_workbench, take_in
+from amplemarket_source.model import (PEOPLE)
+from amplemarket_source.leads.intake import (open_workbench, ingest)
 with open_workbench(Path(sys.argv[2])) as work:
-    take_in(sys.argv[1], PEOPLE, work, seen_at=datetime.now(timezone.utc))
+    ingest(sys.argv[1], PEOPLE, work, seen_at=datetime.now(timezone.utc))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 

@@ -15,11 +15,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from amplemarket_source.cli.options import Target
-from amplemarket_source.load.duckdb_merge import duckdb
-from amplemarket_source.tables.columns import Table
-from amplemarket_source.tables.contract import COMPANIES, TABLES
-from amplemarket_source.tables.flatten import NO_ITEMS
-from amplemarket_source.tables.merge import resource_for
+from amplemarket_source.destination import duckdb
+from amplemarket_source.schema.hints import resource_for
+from amplemarket_source.schema.table import Table
+from amplemarket_source.schema.tables import COMPANIES, TABLES
+from amplemarket_source.transform.flatten import NO_ITEMS
 from tests.crash.driver import die_at
 from tests.crash.harness import in_child
 

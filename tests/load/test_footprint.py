@@ -9,7 +9,7 @@ import dlt
 import pytest
 
 from amplemarket_source.errors import DestinationError
-from amplemarket_source.purchase.ledger import Ledger
+from amplemarket_source.ledger import Ledger
 
 _LARGE = (
     "SELECT sum(length(text)) FROM (SELECT string_agg(repeat('x', 1000)) AS text FROM range({}))"

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from amplemarket_source.errors import ContractBroken
-from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.load.waves import _gathered, _Wave
-from amplemarket_source.pages.spool import Spool, Summary
-from amplemarket_source.purchase.collect import Answer
-from amplemarket_source.purchase.records import RequestRecord
+from amplemarket_source.model import PEOPLE, RequestRecord
+from amplemarket_source.pages import Spool, Summary
+from amplemarket_source.requests.collect import Answer
 
 
 def _answer(folder: Path, name: str, size: int) -> Answer:

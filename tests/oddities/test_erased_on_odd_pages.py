@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from amplemarket_source.odd_json.rows import read_rows
-from amplemarket_source.pages.suppressions import Suppressions, identifier_keys, person_key
+from amplemarket_source.lenient_json import read_rows
+from amplemarket_source.privacy.redact import Suppressions, identifier_keys, person_key
 from tests.tables.documents import Deep, Literal, Pairs, encode
 
 _ERASED = {"id": "erased", "name": "Ada Gone", "email": "ada@gone.example"}

@@ -23,7 +23,7 @@ from amplemarket_source import run as run_module
 from amplemarket_source.api import ApiClient
 from amplemarket_source.api.transport import Timeouts
 from amplemarket_source.errors import AmplemarketError
-from amplemarket_source.report import Report
+from amplemarket_source.report import RunReport
 from amplemarket_source.sandbox import Fault, SandboxOptions, SandboxServer
 from tests.purchase.shop import Shop
 from tests.support.clock import ManualClock
@@ -82,7 +82,7 @@ class Trial:
 
     oddities: Sequence[Oddity]
     shop: Shop
-    reports: list[Report] = field(default_factory=list)
+    reports: list[RunReport] = field(default_factory=list)
     errors: dict[str, AmplemarketError] = field(default_factory=dict)
     ledger: list[dict[str, str]] = field(default_factory=list)
     outcomes: list[dict[str, Counter[str]]] = field(default_factory=list)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+from amplemarket_source.run.session.session import Run
 
 from amplemarket_source import amplemarket
-from amplemarket_source.kinds import PEOPLE
-from amplemarket_source.load.duckdb_merge import duckdb
+from amplemarket_source.destination import duckdb
 from amplemarket_source.load.waves import load_pending, load_waves
-from amplemarket_source.report import Report
-from amplemarket_source.run import Run
+from amplemarket_source.model import PEOPLE
+from amplemarket_source.report import RunReport
 from amplemarket_source.sandbox import SandboxServer
 from amplemarket_source.settings import Settings, resolve_settings
 from tests.support.clock import ManualClock
@@ -72,7 +72,7 @@ class Shop:
         *,
         meanwhile: Callable[[Run], object] = lambda _: None,
         **settings: Any,
-    ) -> Report:
+    ) -> RunReport:
         """The whole of a run; ``leads=None`` resumes only."""
         pipeline = self.pipeline()
         load_pending(pipeline)
@@ -82,7 +82,7 @@ class Shop:
             load_waves(pipeline, run)
         return run.report
 
-    def buy(self, leads: Iterable[dict[str, str]], **settings: Any) -> Report:
+    def buy(self, leads: Iterable[dict[str, str]], **settings: Any) -> RunReport:
         """A run that reads answers onto the disk and ends before it loads them."""
         with self.opened(**settings) as run:
             run.prepare({PEOPLE: list(leads)})

@@ -9,12 +9,12 @@ from typing import Any
 
 import dlt
 import pytest
+from amplemarket_source.run.session.session import Run
 
 from amplemarket_source.errors import DestinationError
-from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.load.waves import load_waves
+from amplemarket_source.model import PEOPLE
 from amplemarket_source.pages import spool as spool_module
-from amplemarket_source.run import Run
 from amplemarket_source.sandbox import Fault
 from tests.purchase.shop import Shop, email_leads
 

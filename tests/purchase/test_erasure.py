@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from amplemarket_source.erasure import erase, identifier_keys, scrub_pages
-from amplemarket_source.kinds import PEOPLE
-from amplemarket_source.pages.suppressions import Suppressions
-from amplemarket_source.purchase.ledger import Ledger
+from amplemarket_source.ledger import Ledger
+from amplemarket_source.model import PEOPLE
+from amplemarket_source.privacy.erase import erase, identifier_keys, scrub_pages
+from amplemarket_source.privacy.redact import Suppressions
 from tests.purchase.shop import Shop, email_leads
 
 ADA = "ada@ada.example"

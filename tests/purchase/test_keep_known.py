@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from amplemarket_source.leads.intake import open_workbench
-from amplemarket_source.plan.known import keep_known
-from amplemarket_source.tables.contract import ENRICHMENT_RESULTS
+from amplemarket_source.planning import keep_known
+from amplemarket_source.schema.tables import ENRICHMENT_RESULTS
 
 
 def test_an_unanswered_lead_keeps_the_person_or_the_erasure_it_had(tmp_path: Path) -> None:

@@ -28,11 +28,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from amplemarket_source.erasure import erase, identifier_keys, scrub_pages
 from amplemarket_source.errors import Busy
-from amplemarket_source.kinds import PEOPLE
-from amplemarket_source.leads.identity import lead_key
-from amplemarket_source.purchase.ledger import Ledger
+from amplemarket_source.identity import lead_key
+from amplemarket_source.ledger import Ledger
+from amplemarket_source.model import PEOPLE
+from amplemarket_source.privacy.erase import erase, identifier_keys, scrub_pages
 from amplemarket_source.sandbox import Fault, SandboxOptions, SandboxServer
 from tests.purchase.shop import Shop
 from tests.support.clock import ManualClock
@@ -233,8 +233,8 @@ class Buying(RuleBasedStateMachine):
 
 def _die(patch: pytest.MonkeyPatch, where: str) -> None:
     """Let the process be gone just before a step."""
-    from amplemarket_source.pages.spool import SpooledRequest
-    from amplemarket_source.purchase.journal import Journal
+    from amplemarket_source.journal import Journal
+    from amplemarket_source.pages import SpooledRequest
 
     if where in ("intended", "posting", "accepted"):
         write = Journal.write

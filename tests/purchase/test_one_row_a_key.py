@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amplemarket_source.sandbox.faults import Fault
-from amplemarket_source.tables.contract import TABLES
+from amplemarket_source.schema.tables import TABLES
 from tests.purchase.shop import Shop, email_leads
 
 

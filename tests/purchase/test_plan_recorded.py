@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.plan import record
+
+from amplemarket_source.model import PEOPLE
 from tests.purchase.shop import Shop, email_leads
 
 

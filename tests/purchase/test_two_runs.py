@@ -10,10 +10,10 @@ from datetime import timedelta
 import pytest
 
 from amplemarket_source.errors import Busy
-from amplemarket_source.kinds import PEOPLE
+from amplemarket_source.ledger import Ledger
 from amplemarket_source.load.waves import load_pending
-from amplemarket_source.purchase.lease import Lease
-from amplemarket_source.purchase.ledger import Ledger
+from amplemarket_source.model import PEOPLE
+from amplemarket_source.warehouse.lease import Lease
 from tests.purchase.shop import Shop, email_leads
 
 

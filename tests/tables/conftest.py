@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from amplemarket_source.leads.workbench import open_workbench
+from amplemarket_source.workbench import open_workbench
 from tests.tables.harness import Bench
 
 

@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from random import Random
 
-from amplemarket_source.leads.workbench import open_workbench
-from amplemarket_source.tables.memory import ColumnMemory
+from amplemarket_source.schema.registry import ColumnRegistry
+from amplemarket_source.workbench import open_workbench
 from tests.tables.generate import Generator
 from tests.tables.harness import Bench, Warehouse, page
 from tests.tables.loss import count, lost
@@ -33,7 +33,7 @@ def main(pages: int, seed: int) -> int:
     """Runs until ``pages`` are through; gives the exit code."""
     done = rows = leaves = rejects = tolerant = request = 0
     seconds = slowest = 0.0
-    memory = ColumnMemory()
+    memory = ColumnRegistry()
     with (
         tempfile.TemporaryDirectory() as folder,
         open_workbench(Path(folder) / "workbench") as work,
@@ -43,7 +43,7 @@ def main(pages: int, seed: int) -> int:
             random = Random(f"{seed}-{request}")
             generator = Generator(random, random.choice(_ODDITIES))
             if request % _LOADS_OF_A_DESTINATION == 0:
-                memory = ColumnMemory()
+                memory = ColumnRegistry()
             size = random.choice((1, 5, 10, 20))
             made = [
                 [generator.row(number * size + row) for row in range(size)]

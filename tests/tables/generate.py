@@ -8,8 +8,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from amplemarket_source.tables.contract import COMPANIES, PEOPLE, children_of
-from amplemarket_source.tables.shape import is_declared
+from amplemarket_source.schema.shapes import is_declared
+from amplemarket_source.schema.tables import COMPANIES, PEOPLE, children_of
 from tests.tables.documents import Deep, Literal, Pairs
 from tests.tables.harness import Row, lead
 

@@ -1,4 +1,4 @@
-"""Pages through the real `AnswerTables`, and their batches through dlt's merge rules in memory."""
+"""Pages through the real `TableBuilder`, and their batches through dlt's merge rules in memory."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from amplemarket_source.kinds import PEOPLE, Kind
-from amplemarket_source.leads.identity import lead_key_sql
-from amplemarket_source.pages.spool import Spool, Summary
-from amplemarket_source.purchase.collect import Answer
-from amplemarket_source.purchase.records import RequestRecord
-from amplemarket_source.tables.answers import AnswerTables
-from amplemarket_source.tables.contract import TABLES
-from amplemarket_source.tables.memory import ColumnMemory
+from amplemarket_source.identity import lead_key_sql
+from amplemarket_source.model import PEOPLE, Kind, RequestRecord
+from amplemarket_source.pages import Spool, Summary
+from amplemarket_source.requests.collect import Answer
+from amplemarket_source.schema.registry import ColumnRegistry
+from amplemarket_source.schema.tables import TABLES
+from amplemarket_source.transform.builder import TableBuilder
 from tests.tables.documents import encode
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -69,10 +68,10 @@ class Bench:
         return Answer(record, spooled, summary)
 
     def load(
-        self, answers: Sequence[Answer], memory: ColumnMemory, load_id: str = "load"
+        self, answers: Sequence[Answer], memory: ColumnRegistry, load_id: str = "load"
     ) -> list[dict[str, pa.Table]]:
         """The batches of one load."""
-        tables = AnswerTables(memory, load_id, self.work, lambda: NOW)
+        tables = TableBuilder(memory, load_id, self.work, lambda: NOW)
         batches = list(tables.batches(list(answers)))
         self.tolerated_pages = tables.tolerated_pages
         for answer in answers:
@@ -97,7 +96,7 @@ class Bench:
 
 
 class Warehouse:
-    """The merge rules of `amplemarket_source.tables.merge`, applied to dicts."""
+    """The merge rules of `amplemarket_source.schema.hints`, applied to dicts."""
 
     def __init__(self) -> None:
         self.tables: dict[str, list[Row]] = {name: [] for name in TABLES}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amplemarket_source.tables.contract import TABLES
+from amplemarket_source.schema.tables import TABLES
 from tests.tables.documents import leaves, missing
 from tests.tables.harness import Warehouse, lead
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from amplemarket_source.tables.contract import PEOPLE
-from amplemarket_source.tables.memory import ColumnMemory
+from amplemarket_source.schema.registry import ColumnRegistry
+from amplemarket_source.schema.tables import PEOPLE
 from tests.tables.harness import Bench, Warehouse, page, person_row, rejects_of
 
 Json = Any
@@ -13,7 +13,7 @@ Json = Any
 
 def load(bench: Bench, *loads: list[Json]) -> Warehouse:
     """Rows of one page for each load, into one destination."""
-    memory, warehouse = ColumnMemory(), Warehouse()
+    memory, warehouse = ColumnRegistry(), Warehouse()
     for rows in loads:
         answer = bench.answer([page(rows)], leads=len(rows))
         warehouse.apply(bench.load([answer], memory))
@@ -34,7 +34,7 @@ def columns_of(warehouse: Warehouse, table: str = "people") -> dict[str, dict[st
         row["_dlt_id"]: {
             name: value
             for name, value in row.items()
-            if value is not None and ColumnMemory().type_of(PEOPLE, name) is None
+            if value is not None and ColumnRegistry().type_of(PEOPLE, name) is None
         }
         for row in warehouse[table]
     }

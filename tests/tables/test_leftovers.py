@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from amplemarket_source.pages.spool import Spool
-from amplemarket_source.pages.suppressions import Suppressions, person_key
-from amplemarket_source.tables.leftovers import ROWS_OF_A_PAGE, leftover_rejects
-from amplemarket_source.tables.memory import ColumnMemory
+from amplemarket_source.pages import Spool
+from amplemarket_source.privacy.redact import Suppressions, person_key
+from amplemarket_source.schema.registry import ColumnRegistry
+from amplemarket_source.transform.match import ROWS_OF_A_PAGE, leftover_rejects
 from tests.tables.harness import Bench, Warehouse, page, person_row
 
 Row = dict[str, Any]
@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 def load(bench: Bench, pages: list[list[Any]], leads: int) -> Warehouse:
     answer = bench.answer([page(rows) for rows in pages], leads=leads)
-    return Warehouse().apply(bench.load([answer], ColumnMemory()))
+    return Warehouse().apply(bench.load([answer], ColumnRegistry()))
 
 
 def stranger(number: int) -> Row:

@@ -12,8 +12,8 @@ import pytest
 
 from amplemarket_source.errors import SchemaFrozen, SettingsError
 from amplemarket_source.sandbox import Fault, SandboxOptions, SandboxServer
+from amplemarket_source.schema.contract import SchemaContract
 from amplemarket_source.settings import resolve_settings
-from amplemarket_source.tables.schema_contract import SchemaContract
 from tests.purchase.conftest import empty_warehouse
 from tests.purchase.shop import Shop, email_leads
 from tests.support.clock import ManualClock

@@ -11,13 +11,13 @@ import dlt
 import pyarrow as pa
 import pytest
 
-from amplemarket_source.load.duckdb_merge import duckdb
+from amplemarket_source.destination import duckdb
 from amplemarket_source.load.resources import resources
 from amplemarket_source.sandbox.identity import subject_of
 from amplemarket_source.sandbox.options import Variant
 from amplemarket_source.sandbox.people import person
-from amplemarket_source.tables.contract import DATA_TABLES, TABLES
-from amplemarket_source.tables.memory import ColumnMemory
+from amplemarket_source.schema.registry import ColumnRegistry
+from amplemarket_source.schema.tables import DATA_TABLES, TABLES
 from tests.tables.generate import Generator
 from tests.tables.harness import Bench, Warehouse, page, person_row
 
@@ -42,13 +42,13 @@ def pipeline_in(
     )
 
 
-def load(bench: Bench, pipeline: dlt.Pipeline, pages: Sequence[Sequence[Any]]) -> ColumnMemory:
+def load(bench: Bench, pipeline: dlt.Pipeline, pages: Sequence[Sequence[Any]]) -> ColumnRegistry:
     """Pages through dlt into the destination; gives the columns that were known before."""
-    used: list[ColumnMemory] = []
+    used: list[ColumnRegistry] = []
 
-    def read(memory: ColumnMemory, load_id: str) -> Iterator[dict[str, pa.Table]]:
+    def read(memory: ColumnRegistry, load_id: str) -> Iterator[dict[str, pa.Table]]:
         rows = sum(map(len, pages))
-        used.append(ColumnMemory.of(dlt.current.source_schema()))
+        used.append(ColumnRegistry.of(dlt.current.source_schema()))
         yield from bench.load(
             [bench.answer([page(rows) for rows in pages], leads=rows)], memory, load_id
         )

@@ -8,7 +8,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amplemarket_source.tables.gather import TableBatch, gathered
+from amplemarket_source.transform.builder import TableBatch, gathered
 
 _VALUES = st.lists(st.integers(0, 9), max_size=5)
 _BATCHES = st.lists(

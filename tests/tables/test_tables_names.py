@@ -9,10 +9,10 @@ from dlt.common.normalizers.naming import NamingConvention, direct, snake_case, 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amplemarket_source.tables.columns import Table
-from amplemarket_source.tables.contract import COMPANIES, ENRICHMENT_RESULTS, PEOPLE, PEOPLE_TABLES
-from amplemarket_source.tables.names import LONGEST_NAME, field_at
-from amplemarket_source.tables.shape import Path, is_declared
+from amplemarket_source.schema.naming import LONGEST_NAME, field_at
+from amplemarket_source.schema.shapes import Path, is_declared
+from amplemarket_source.schema.table import Table
+from amplemarket_source.schema.tables import COMPANIES, ENRICHMENT_RESULTS, PEOPLE, PEOPLE_TABLES
 
 _KEY = st.one_of(
     st.sampled_from(

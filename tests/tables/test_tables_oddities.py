@@ -7,11 +7,11 @@ import json
 import pyarrow as pa
 import pytest
 
-from amplemarket_source.kinds import PEOPLE as PEOPLE_KIND
-from amplemarket_source.tables.contract import PEOPLE
-from amplemarket_source.tables.memory import MOST_COLUMNS
-from amplemarket_source.tables.names import field_at
-from amplemarket_source.tables.parse import StrictParser
+from amplemarket_source.model import PEOPLE as PEOPLE_KIND
+from amplemarket_source.schema.naming import field_at
+from amplemarket_source.schema.registry import MOST_COLUMNS
+from amplemarket_source.schema.tables import PEOPLE
+from amplemarket_source.transform.strict import StrictParser
 from tests.tables.documents import Deep, Literal, Pairs
 from tests.tables.harness import Bench, page, person_row
 from tests.tables.oddities import Json, columns_of, load, person

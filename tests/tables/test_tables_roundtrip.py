@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from amplemarket_source.tables.memory import ColumnMemory
+from amplemarket_source.schema.registry import ColumnRegistry
 from tests.tables.documents import encode
 from tests.tables.generate import Consistent, Generator
 from tests.tables.harness import Bench, Warehouse, page
@@ -31,7 +31,7 @@ def test_every_leaf_of_an_answer_is_in_a_table_or_in_rejects(
     bench: Bench, random: Random, oddity: float
 ) -> None:
     generator = Generator(random, oddity)
-    memory = ColumnMemory()
+    memory = ColumnRegistry()
     for _ in range(2):  # the second load meets the columns of the first
         pages = [[generator.row(10 * p + r) for r in range(3)] for p in range(2)]
         answer = bench.answer([page(rows) for rows in pages], leads=20)
@@ -41,7 +41,7 @@ def test_every_leaf_of_an_answer_is_in_a_table_or_in_rejects(
 
 def loaded(bench: Bench, loads: Sequence[Sequence[Sequence[Any]]], leads: int) -> Warehouse:
     """Loads of pages of rows into one destination."""
-    memory, warehouse = ColumnMemory(), Warehouse()
+    memory, warehouse = ColumnRegistry(), Warehouse()
     for pages in loads:
         answer = bench.answer([page(rows) for rows in pages], leads=leads)
         warehouse.apply(bench.load([answer], memory))
@@ -72,6 +72,6 @@ def test_the_strict_and_the_tolerant_way_make_the_same_tables(bench: Bench, oddi
         found = []
         for body in (page(rows), odd):
             answer = bench.answer([body], leads=1)
-            found.append(Warehouse().apply(bench.load([answer], ColumnMemory())).content())
+            found.append(Warehouse().apply(bench.load([answer], ColumnRegistry())).content())
         assert bench.tolerated_pages == 1
         assert found[0] == found[1]

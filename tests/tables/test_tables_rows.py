@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from amplemarket_source.kinds import COMPANIES
-from amplemarket_source.purchase.collect import Answer
-from amplemarket_source.tables.memory import ColumnMemory
+from amplemarket_source.model import COMPANIES
+from amplemarket_source.requests.collect import Answer
+from amplemarket_source.schema.registry import ColumnRegistry
 from tests.tables.harness import Bench, Warehouse, lead, page, person_row, rejects_of
 from tests.tables.oddities import Json, load
 
@@ -125,7 +125,7 @@ def test_of_a_person_in_two_requests_the_newest_counts(bench: Bench, newest_firs
 
     answers = [answered("New", 0), answered("Old", 1)]
     order = answers if newest_first else answers[::-1]
-    warehouse = Warehouse().apply(bench.load(order, ColumnMemory()))
+    warehouse = Warehouse().apply(bench.load(order, ColumnRegistry()))
     found = {row["id"]: row["name"] for row in warehouse["people"] + warehouse["companies"]}
     assert found == {"p": "New", "New": "New", "Old": "Old", "c": "New"}
     results = {row["person_id"] for row in warehouse["enrichment_results"]}
@@ -159,7 +159,7 @@ def test_companies_are_enriched_into_the_same_tables(bench: Bench) -> None:
     company = {"id": "c", "sic_codes": [1], "department_headcount": {"Sales & Co": 3, "x": None}}
     row = {"id": 0, "status": "enriched", "result": company, **lead(0, COMPANIES)}
     answer = bench.answer([page([row])], leads=1, kind=COMPANIES)
-    warehouse = Warehouse().apply(bench.load([answer], ColumnMemory()))
+    warehouse = Warehouse().apply(bench.load([answer], ColumnRegistry()))
     assert [row["id"] for row in warehouse["companies"]] == ["c"]
     labels = warehouse["companies__department_headcount"]
     assert [(row["label"], row["headcount"]) for row in labels] == [("Sales & Co", 3)]
@@ -171,6 +171,6 @@ def test_only_the_odd_page_takes_the_tolerant_way(bench: Bench) -> None:
     pages = [page([person_row({"id": str(n)}, n)]) for n in range(30)]
     pages[17] = page([person_row(odd, 17)])
     answer = bench.answer(pages, leads=30)
-    warehouse = Warehouse().apply(bench.load([answer], ColumnMemory()))
+    warehouse = Warehouse().apply(bench.load([answer], ColumnRegistry()))
     assert bench.tolerated_pages == 1
     assert len(warehouse["people"]) == 30

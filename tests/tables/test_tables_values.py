@@ -10,13 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amplemarket_source.odd_json.depth import MOST_LEVELS, is_deep, shallow
-from amplemarket_source.tables.characters import is_clean
-from amplemarket_source.tables.coerce import Lossy, coerce, common_type
-from amplemarket_source.tables.columns import DataType
-from amplemarket_source.tables.contract import PEOPLE
-from amplemarket_source.tables.json_text import json_text
-from amplemarket_source.tables.memory import ColumnMemory
+from amplemarket_source.lenient_json import MOST_LEVELS, is_deep, shallow
+from amplemarket_source.schema.registry import ColumnRegistry
+from amplemarket_source.schema.table import DataType
+from amplemarket_source.schema.tables import PEOPLE
+from amplemarket_source.transform.values import Lossy, coerce, common_type, is_clean, json_text
 from tests.tables.documents import spellings
 
 _SCALAR = st.one_of(
@@ -94,7 +92,7 @@ def test_json_text_has_one_form() -> None:
 
 
 def test_nothing_is_learnt_from_an_attempt_that_fails() -> None:
-    memory = ColumnMemory()
+    memory = ColumnRegistry()
     before = memory.schema(PEOPLE)
     with suppress(KeyError), memory.attempt():
         memory.learn(PEOPLE, "score", "bigint")

@@ -1,0 +1,217 @@
+"""The ledger of purchases, in the destination itself.
+
+``enrichment_requests`` is both what analysts see and what the next run, on this disk or an empty
+one, goes on from. What a process that dies leaves behind, and why no lead is lost or bought twice:
+
+======================================  ==========================================================
+it dies after                           the next run finds, and does
+======================================  ==========================================================
+the plan was recorded                   leads of a request without a row: free, planned anew
+``intended`` in the journal             the same
+the row ``intended`` here               journal ``intended``: never sent, free. Without the journal
+                                        (another machine): held, because nobody can know
+``posting`` in the journal              held: it may have been sent
+the API took it                         held, too: the one instant that nothing of ours can prove
+``accepted`` in the journal             the id: it goes into the row, the request is collected.
+                                        Without the journal: held
+the id in the row                       collected, from any machine
+pages on disk, not all                  read again: GETs are free
+pages on disk, all                      loaded from there, without a call
+dlt extracted, normalised, half loaded  the pending package is loaded first; or, on another machine,
+                                        the pages are read again. Each table merges by its keys, so
+                                        the second load is the same as one
+the load was done                       settled; pages that are left are removed
+======================================  ==========================================================
+
+A request is settled by the load that holds its rows: the row with ``loaded_at`` travels in the same
+dlt package as the people, and counts only once dlt has written that package's id to ``_dlt_loads``,
+which is the last thing a load does.
+
+Rows go through dlt's SQL client: one statement each, a millisecond on DuckDB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from amplemarket_source.model import LEAD_FIELDS, Batch, Kind, RequestRecord, kind_named
+from amplemarket_source.schema.table import Table
+from amplemarket_source.schema.tables import (
+    BOOKKEEPING,
+    ENRICHMENT_REQUESTS,
+    ENRICHMENT_RESULTS,
+    LEADS,
+    REQUEST_LEADS,
+)
+from amplemarket_source.warehouse.client import Warehouse
+
+__all__ = ["Ledger"]
+
+_KEYS_AT_ONCE = 500  # in one statement; warehouses limit its length
+
+
+class Ledger:
+    """Reads and writes the record of purchases; safe to use from several threads.
+
+    Args:
+        warehouse: open; a ledger that is not there yet is made in it.
+
+    Every method, and making one, may raise `DestinationError`.
+
+    Example::
+
+        with Warehouse(pipeline) as warehouse:
+            for record in Ledger(warehouse).open_requests():
+                print(record.request_key, record.status)
+    """
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.warehouse = warehouse
+        if not warehouse.has_table(REQUEST_LEADS.name):
+            self.load({table: [] for table in (*BOOKKEEPING, REQUEST_LEADS)})
+
+    def load(self, tables: Mapping[Table, Iterable[pa.Table]]) -> None:
+        """Load rows of bookkeeping tables, merged by their keys."""
+        self.warehouse.load(tables)
+
+    def open_requests(self) -> list[RequestRecord]:
+        """Every request whose answers are not known to be loaded, held ones included."""
+        requests, loads = (
+            self.warehouse.name(ENRICHMENT_REQUESTS.name),
+            self.warehouse.name("_dlt_loads"),
+        )
+        rows = self.warehouse.rows(
+            "SELECT request_key, kind, status, request_id, lead_count, email_credits_max, "
+            f"phone_credits_max, submitted_at FROM {requests} WHERE status <> 'dropped' AND NOT "
+            f"(loaded_at IS NOT NULL AND _dlt_load_id IN "
+            f"(SELECT load_id FROM {loads} WHERE status = 0)) ORDER BY request_key"
+        )
+        return [
+            RequestRecord(
+                request_key=row[0],
+                kind=kind_named(row[1]),
+                status=row[2],
+                request_id=row[3],
+                lead_count=row[4],
+                email_credits=row[5],
+                phone_credits=row[6],
+                submitted_at=row[7],
+            )
+            for row in rows
+        ]
+
+    def spending_by_status(self) -> list[tuple[str, int, float | None, float | None]]:
+        """``status, requests, email credits, phone credits`` (estimated) of all requests."""
+        rows = self.warehouse.rows(
+            "SELECT status, count(*), sum(email_credits_estimated), sum(phone_credits_estimated) "
+            f"FROM {self.warehouse.name(ENRICHMENT_REQUESTS.name)} GROUP BY status ORDER BY status"
+        )
+        return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+    def leads_given(self, kind: Kind, request_key: str) -> list[dict[str, Any]]:
+        """The leads that a request asks for, as an input has them, to be bought again.
+
+        Of someone erased since then nothing is left to ask with, so their leads are left out.
+        """
+        names = ("external_id", *LEAD_FIELDS)
+        rows = self.warehouse.rows(
+            f"SELECT {', '.join(names)} FROM {self.warehouse.name(LEADS.name)} WHERE lead_key IN "
+            f"(SELECT lead_key FROM {self.warehouse.name(REQUEST_LEADS.name)} "
+            "WHERE request_key = %s)",
+            request_key,
+        )
+        leads = [
+            {name: value for name, value in zip(names, row, strict=True) if value is not None}
+            for row in rows
+        ]
+        return [lead for lead in leads if any(name in lead for name in kind.identifying)]
+
+    def intend(self, batch: Batch) -> None:
+        """Insert the intent to buy; returns once the destination has it."""
+        self.warehouse.insert(
+            ENRICHMENT_REQUESTS,
+            {
+                "request_key": batch.request_key,
+                "kind": batch.kind.name,
+                "status": "intended",
+                "lead_count": batch.lead_count,
+                "email_credits_max": batch.email_credits,
+                "phone_credits_max": batch.phone_credits,
+                "_dlt_id": batch.request_key,
+            },
+        )
+
+    def accepted(self, request_key: str, request_id: str, at: datetime) -> None:
+        """Record the API's id."""
+        self.update(request_key, status="submitted", request_id=request_id, submitted_at=at)
+
+    def update(self, request_key: str, **columns: Any) -> None:
+        """Set columns of one request; None leaves a column as it is."""
+        given = {name: value for name, value in columns.items() if value is not None}
+        setting = ", ".join(f"{name} = %s" for name in given)
+        self.warehouse.rows(
+            f"UPDATE {self.warehouse.name(ENRICHMENT_REQUESTS.name)} SET {setting} "
+            "WHERE request_key = %s",
+            *given.values(),
+            request_key,
+        )
+
+    def leave_out(self, batch: Batch, lead_keys: Sequence[str]) -> None:
+        """Take leads out of a request that was not sent; ``batch`` is what is left of it."""
+        table = self.warehouse.name(REQUEST_LEADS.name)
+        for start in range(0, len(lead_keys), _KEYS_AT_ONCE):
+            some = lead_keys[start : start + _KEYS_AT_ONCE]
+            self.warehouse.rows(
+                f"DELETE FROM {table} WHERE request_key = %s AND lead_key IN ({_marks(some)})",
+                batch.request_key,
+                *some,
+            )
+        self.update(
+            batch.request_key,
+            lead_count=batch.lead_count,
+            email_credits_max=batch.email_credits,
+            phone_credits_max=batch.phone_credits,
+        )
+
+    def known_outcomes(self, kind: Kind) -> Iterator[pa.Table]:
+        """``lead_key, status, enriched_at, reveal_email, reveal_phone_numbers, person_id``."""
+        yield from self.warehouse.read(
+            "SELECT lead_key, status, enriched_at, reveal_email, reveal_phone_numbers, person_id "
+            f"FROM {self.warehouse.name(ENRICHMENT_RESULTS.name)} WHERE kind = %s",
+            kind.name,
+        )
+
+    def known_lead_ids(self, kind: Kind) -> Iterator[pa.Table]:
+        """``lead_id`` of every recorded input row."""
+        table = self.warehouse.name(LEADS.name)
+        yield from self.warehouse.read(f"SELECT lead_id FROM {table} WHERE kind = %s", kind.name)
+
+    def request_leads(self) -> Iterator[pa.Table]:
+        """``request_key, lead_key`` of every request that is not settled."""
+        table = self.warehouse.name(REQUEST_LEADS.name)
+        yield from self.warehouse.read(f"SELECT request_key, lead_key FROM {table}")
+
+    def lead_fields(self, request_keys: list[str]) -> Iterator[pa.Table]:
+        """The fields as given of the leads that the requests ask for."""
+        if not request_keys:
+            return
+        yield from self.warehouse.read(
+            f"SELECT lead_key, {', '.join(LEAD_FIELDS)} FROM {self.warehouse.name(LEADS.name)} "
+            f"WHERE lead_key IN (SELECT lead_key FROM {self.warehouse.name(REQUEST_LEADS.name)} "
+            f"WHERE request_key IN ({_marks(request_keys)}))",
+            *request_keys,
+        )
+
+    def forget_settled(self, open_keys: set[str]) -> None:
+        """Remove the membership of every request that is not open any more."""
+        table = self.warehouse.name(REQUEST_LEADS.name)
+        keep = f"request_key NOT IN ({_marks(sorted(open_keys))})" if open_keys else "1 = 1"
+        self.warehouse.rows(f"DELETE FROM {table} WHERE {keep}", *sorted(open_keys))
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join(["%s"] * len(values))

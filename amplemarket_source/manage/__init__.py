@@ -1,1 +1,0 @@
-"""Looking after what was bought: status, cancel, release, erasure on request, health."""

@@ -1,0 +1,312 @@
+"""The things that pass through a run, and the words for them.
+
+=====================  ============================================================================
+`Kind`                 what can be enriched: people or companies
+`KindPlan`, `Plan`     what a run would buy, of one kind and in all, and its price
+`Batch`                leads that one POST will carry; nothing has been sent
+`RequestRecord`        an enrichment request as the ledger knows it
+=====================  ============================================================================
+
+An *enrichment request* has two names: ``request_key`` is ours and made before anything is sent,
+``request_id`` is the API's and known once it took the request. The id of one HTTP call, which the
+API gives in ``x-request-id``, is a ``trace_id``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal
+
+__all__ = [
+    "COMPANIES",
+    "IN_FLIGHT",
+    "KINDS",
+    "LEAD_FIELDS",
+    "PEOPLE",
+    "TERMINAL",
+    "UNSETTLED",
+    "Batch",
+    "Kind",
+    "KindName",
+    "KindPlan",
+    "Plan",
+    "RequestRecord",
+    "Status",
+    "kind_named",
+]
+
+KindName = Literal["people", "companies"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """An enrichable kind.
+
+    Attributes:
+        name: ``people`` or ``companies``; the value of every ``kind`` column, and the table in
+            which the found entity lands.
+        path: the enrichment endpoint (API facts 2.1 and 3).
+        payload_key: the array of the POST body.
+        identifying: the fields that are sent, echoed and hashed into ``lead_key``, in the order
+            the hash takes them.
+        credits_per_found: email credits for one found entity. People: 0.5, documented.
+            Companies: not published; 0.5 is what users budget (API facts 3).
+        has_reveals: e-mail addresses and phone numbers can be asked for, for credits.
+    """
+
+    name: KindName
+    path: str
+    payload_key: str
+    identifying: tuple[str, ...]
+    credits_per_found: float
+    has_reveals: bool
+
+
+PEOPLE = Kind(
+    name="people",
+    path="/people/enrichment-requests",
+    payload_key="leads",
+    identifying=("email", "linkedin_url", "company_domain", "company_name", "name", "title"),
+    credits_per_found=0.5,
+    has_reveals=True,
+)
+
+COMPANIES = Kind(
+    name="companies",
+    path="/companies/enrichment-requests",
+    payload_key="companies",
+    identifying=("domain", "linkedin_url"),
+    credits_per_found=0.5,
+    has_reveals=False,
+)
+
+KINDS: tuple[Kind, ...] = (PEOPLE, COMPANIES)
+
+LEAD_FIELDS: tuple[str, ...] = tuple(
+    dict.fromkeys(name for kind in KINDS for name in kind.identifying)
+)
+"""The identifying fields of both kinds, in the order the tables have them."""
+
+
+def kind_named(name: str) -> Kind:
+    """The kind called ``name``.
+
+    Raises:
+        KeyError: there is no such kind.
+    """
+    return {kind.name: kind for kind in KINDS}[name]  # type: ignore[index]
+
+
+Status = Literal[
+    "intended",
+    "submitted",
+    "queued",
+    "processing",
+    "completed",
+    "canceled",
+    "error",
+    "expired",
+    "held",
+    "dropped",
+]
+
+IN_FLIGHT: frozenset[str] = frozenset({"submitted", "queued", "processing"})
+"""The API took the request and has not finished it."""
+
+TERMINAL: frozenset[str] = frozenset({"completed", "canceled", "error"})
+"""The API finished the request; its rows can be read (guide, polling)."""
+
+UNSETTLED: frozenset[str] = frozenset({"held", "expired"})
+"""Nobody can know what became of the money; a person decides (``amplemarket release``)."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Leads that one POST will carry; nothing has been sent.
+
+    Attributes:
+        request_key: ours, made before the request is sent.
+        email_credits, phone_credits: the most the batch can cost.
+        positions: of its first and its last lead in the input; others may stand between them.
+    """
+
+    request_key: str
+    kind: Kind
+    lead_count: int
+    email_credits: float
+    phone_credits: float
+    reveal_email: bool
+    reveal_phone_numbers: bool
+    positions: tuple[int, int]
+
+    @property
+    def credits_at_stake(self) -> float:
+        return self.email_credits + self.phone_credits
+
+    def without(self, leads: int) -> Batch:
+        """The batch with fewer leads, and the worst case of those that are left."""
+        left = self.lead_count - leads
+        share = left / self.lead_count
+        return replace(
+            self,
+            lead_count=left,
+            email_credits=self.email_credits * share,
+            phone_credits=self.phone_credits * share,
+        )
+
+
+@dataclass(frozen=True)
+class RequestRecord:
+    """A row of ``enrichment_requests``, as far as a run needs it."""
+
+    request_key: str
+    kind: Kind
+    status: Status
+    request_id: str | None
+    lead_count: int
+    email_credits: float
+    phone_credits: float
+    submitted_at: datetime | None = None
+
+    @property
+    def reveal_email(self) -> bool:
+        # The worst case says what was asked for: revealing is what makes it cost more.
+        return self.email_credits > self.lead_count * self.kind.credits_per_found
+
+    @property
+    def reveal_phone_numbers(self) -> bool:
+        return self.phone_credits > 0
+
+    @property
+    def credits_at_stake(self) -> float:
+        return self.email_credits + self.phone_credits
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether the API can be asked about it."""
+        return self.request_id is not None and self.status not in UNSETTLED
+
+
+_ROWS_PER_PAGE = 100  # the API's default and largest documented page (API facts 2.7)
+_POLLS = 2
+
+
+@dataclass(frozen=True)
+class KindPlan:
+    """What a run would buy of one kind, and what that costs.
+
+    Attributes:
+        read: input rows.
+        invalid: rows that went to ``rejects``.
+        duplicate: valid rows whose lead was already in the input.
+        fresh: leads with an outcome that is young enough.
+        suppressed: leads that were erased and are never sent.
+        in_flight: leads that an unfinished request already asks for; ``held`` of them wait for
+            a decision (``amplemarket release``).
+        to_buy: leads that would be sent.
+        hit_rate: share of the leads asked for so far that were found; None before the first.
+    """
+
+    kind: str
+    read: int
+    invalid: int
+    duplicate: int
+    fresh: int
+    suppressed: int
+    in_flight: int
+    held: int
+    to_buy: int
+    requests_per_minute: float
+    hit_rate: float | None = None
+    ignored_columns: tuple[str, ...] = ()
+    batches: tuple[Batch, ...] = field(default=(), repr=False)
+
+    @property
+    def email_credits_max(self) -> float:
+        """Email credits if every lead is found and every address revealed."""
+        return sum(batch.email_credits for batch in self.batches)
+
+    @property
+    def phone_credits_max(self) -> float:
+        """Phone credits if every lead is found with a phone number."""
+        return sum(batch.phone_credits for batch in self.batches)
+
+    @property
+    def email_credits_estimated(self) -> float | None:
+        """What the worst case comes to if as many are found as so far."""
+        return None if self.hit_rate is None else self.email_credits_max * self.hit_rate
+
+    @property
+    def phone_credits_estimated(self) -> float | None:
+        """What the worst case comes to if as many are found as so far."""
+        return None if self.hit_rate is None else self.phone_credits_max * self.hit_rate
+
+    @property
+    def least_seconds(self) -> float:
+        """Least time at the rate limit: one POST, two polls and the pages of each request."""
+        calls = sum(
+            1 + _POLLS + max(0, -(-batch.lead_count // _ROWS_PER_PAGE) - 1)
+            for batch in self.batches
+        )
+        return calls * 60 / self.requests_per_minute
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, for ``--json``."""
+        fields = asdict(self)
+        del fields["batches"]
+        return {
+            **fields,
+            "ignored_columns": list(self.ignored_columns),
+            "requests": len(self.batches),
+            "email_credits_max": self.email_credits_max,
+            "phone_credits_max": self.phone_credits_max,
+            "email_credits_estimated": self.email_credits_estimated,
+            "phone_credits_estimated": self.phone_credits_estimated,
+            "least_seconds": round(self.least_seconds, 1),
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do and cost, before anything is sent.
+
+    Attributes:
+        kinds: one for each kind of input.
+
+    Example::
+
+        plan = amplemarket_source.plan(pipeline, leads="leads.csv", reveal_email=True)
+        plan.to_buy, plan.email_credits_max     # (400, 600.0)
+    """
+
+    kinds: tuple[KindPlan, ...] = ()
+
+    @property
+    def batches(self) -> tuple[Batch, ...]:
+        """Every POST that the run would make, in order."""
+        return tuple(batch for kind in self.kinds for batch in kind.batches)
+
+    @property
+    def to_buy(self) -> int:
+        """Leads that would be sent."""
+        return sum(kind.to_buy for kind in self.kinds)
+
+    @property
+    def email_credits_max(self) -> float:
+        """Email credits if every lead is found and every address revealed."""
+        return sum(kind.email_credits_max for kind in self.kinds)
+
+    @property
+    def phone_credits_max(self) -> float:
+        """Phone credits if every lead is found with a phone number."""
+        return sum(kind.phone_credits_max for kind in self.kinds)
+
+    @property
+    def least_seconds(self) -> float:
+        """Least time at the rate limit."""
+        return sum(kind.least_seconds for kind in self.kinds)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as ``amplemarket plan --json`` prints it."""
+        return {"plans": [kind.to_dict() for kind in self.kinds]}

@@ -1,1 +1,0 @@
-"""JSON that strict parsers refuse: nested too deeply, broken in one value, with a key twice."""

@@ -1,1 +1,0 @@
-"""Pages of answers, safe on disk until they are loaded."""

@@ -1,1 +1,0 @@
-"""What to buy, in which requests, for how much: decided before anything is sent."""

@@ -1,0 +1,296 @@
+"""What to buy: the list compared with what is known, priced, and cut into requests.
+
+First `read_known` copies what the ledger has into the workbench. Then `decide` settles what
+becomes of each lead and cuts those to buy into batches; nothing is written to the destination
+for that. `record_plan` writes what has to be there before the first POST.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from amplemarket_source.identity import IDENTIFIERS, identifier_key_sql
+from amplemarket_source.leads.intake import Intake
+from amplemarket_source.ledger import Ledger
+from amplemarket_source.memory import MemoryBudget
+from amplemarket_source.model import (
+    KINDS,
+    LEAD_FIELDS,
+    PEOPLE,
+    UNSETTLED,
+    Batch,
+    Kind,
+    KindPlan,
+    Plan,
+    RequestRecord,
+)
+from amplemarket_source.schema.rejects import INPUT_REJECT_ID_SQL
+from amplemarket_source.schema.table import Table
+from amplemarket_source.schema.tables import LEADS, REJECTS, REQUEST_LEADS
+from amplemarket_source.settings import Settings
+from amplemarket_source.workbench import Workbench
+
+__all__ = ["decide", "erased_lead_keys", "read_known", "record_plan"]
+
+
+_ROWS_IN_LOAD, _ROWS_IN_GROUP = 100_000, 10_000
+
+
+def read_known(workbench: Workbench, ledger: Ledger) -> None:
+    """Copy what the ledger knows into ``known``, ``known_leads`` and ``request_leads``.
+
+    Everything moves as Arrow tables and is compared in DuckDB on disk.
+
+    Raises:
+        DestinationError: the ledger cannot be read.
+    """
+    workbench.clear("known", "known_leads", "request_leads")
+    for kind in KINDS:
+        for chunk in ledger.known_outcomes(kind):
+            workbench.append("known", chunk, f"'{kind.name}' AS kind, *")
+        for chunk in ledger.known_lead_ids(kind):
+            workbench.append("known_leads", chunk)
+    for chunk in ledger.request_leads():
+        workbench.append("request_leads", chunk)
+
+
+def erased_lead_keys(workbench: Workbench) -> list[str]:
+    """The keys of everyone erased, of what is ``known``."""
+    rows = workbench.rows(
+        "SELECT lead_key FROM known WHERE kind = 'people' AND status = 'gdpr_removed'"
+    )
+    return [row[0] for row in rows]
+
+
+def decide(
+    workbench: Workbench,
+    intake: Intake,
+    kind: Kind,
+    settings: Settings,
+    open_requests: Sequence[RequestRecord],
+    now: datetime,
+) -> KindPlan:
+    """Decide every lead of ``leads_to_ask`` and cut those to buy into batches.
+
+    A lead is bought unless its outcome is fresh, it was erased, or an unfinished request asks for
+    it. An enriched outcome is fresh if it is younger than ``refresh_after`` and revealed all that
+    is asked for now; a miss if it is younger than ``retry_not_found_after``. A lead without an
+    answer is asked again.
+
+    Reads the workbench tables ``leads_to_ask``, ``known`` and ``request_leads``; adds the batches
+    to ``request_leads``.
+    """
+    held = [r.request_key for r in open_requests if r.status in UNSETTLED]
+    workbench.execute(
+        "CREATE OR REPLACE TEMP TABLE spoken_for AS SELECT lead_key, "
+        "bool_or(list_contains(?, request_key)) AS held FROM request_leads "
+        "WHERE list_contains(?, request_key) GROUP BY lead_key",
+        [held, [r.request_key for r in open_requests]],
+    )
+    refresh_age = settings.refresh_age
+    parameters = {
+        "kind": kind.name,
+        "reveal_email": settings.reveal_email and kind.has_reveals,
+        "reveal_phone_numbers": settings.reveal_phone_numbers and kind.has_reveals,
+        "stale_before": now - refresh_age if refresh_age is not None else None,
+        "missed_before": now - settings.not_found_age,
+    }
+    workbench.execute("DELETE FROM decided WHERE kind = ?", [kind.name])
+    workbench.execute(
+        f"""
+        INSERT INTO decided
+        SELECT $kind, a.lead_key, a.position, CASE
+            WHEN k.status = 'gdpr_removed' OR {_is_suppressed_sql(workbench, kind)} THEN 'suppressed'
+            WHEN s.held THEN 'held'
+            WHEN s.lead_key IS NOT NULL THEN 'in_flight'
+            WHEN k.status = 'enriched'
+                AND ($stale_before IS NULL OR k.enriched_at > $stale_before)
+                AND (NOT $reveal_email OR k.reveal_email)
+                AND (NOT $reveal_phone_numbers OR k.reveal_phone_numbers) THEN 'fresh'
+            WHEN k.status = 'not_found' AND k.enriched_at > $missed_before THEN 'fresh'
+            ELSE 'to_buy' END AS decision
+        FROM leads_to_ask a
+        LEFT JOIN known k ON k.kind = $kind AND k.lead_key = a.lead_key
+        LEFT JOIN spoken_for s ON s.lead_key = a.lead_key
+        WHERE a.kind = $kind
+        """,
+        parameters,
+    )
+    counts = dict(
+        workbench.rows(
+            "SELECT decision, count(*) FROM decided WHERE kind = ? GROUP BY 1", [kind.name]
+        )
+    )
+    return KindPlan(
+        kind=kind.name,
+        read=intake.read,
+        invalid=intake.invalid,
+        duplicate=intake.duplicate,
+        fresh=counts.get("fresh", 0),
+        suppressed=counts.get("suppressed", 0),
+        in_flight=counts.get("in_flight", 0) + counts.get("held", 0),
+        held=counts.get("held", 0),
+        to_buy=counts.get("to_buy", 0),
+        requests_per_minute=settings.requests_per_minute,
+        hit_rate=_hit_rate(workbench, kind),
+        ignored_columns=intake.ignored_columns,
+        batches=_cut_into_batches(workbench, kind, settings, now),
+    )
+
+
+def _hit_rate(workbench: Workbench, kind: Kind) -> float | None:
+    rows = workbench.rows(
+        "SELECT avg((status = 'enriched')::INT) FROM known "
+        "WHERE kind = ? AND status IN ('enriched', 'not_found')",
+        [kind.name],
+    )
+    rate: float | None = rows[0][0]
+    return rate
+
+
+def _is_suppressed_sql(workbench: Workbench, kind: Kind) -> str:
+    """Whether an identifier alone belongs to someone erased, whatever else the lead says."""
+    erased = "SELECT lead_key FROM known WHERE kind = 'people' AND status = 'gdpr_removed'"
+    if kind is not PEOPLE or not workbench.rows(f"{erased} LIMIT 1"):
+        return "false"
+    claims = (
+        f"a.{identifier} IS NOT NULL AND {identifier_key_sql(identifier, 'a.')} IN ({erased})"
+        for identifier in IDENTIFIERS
+    )
+    return f"({' OR '.join(claims)})"
+
+
+def _cut_into_batches(
+    workbench: Workbench, kind: Kind, settings: Settings, now: datetime
+) -> tuple[Batch, ...]:
+    # Sortable and speakable: a person types it after `amplemarket release`.
+    prefix = f"{now:%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
+    workbench.execute(
+        "CREATE OR REPLACE TEMP TABLE batched AS SELECT "
+        "format('{}-{:04d}', ?, 1 + (row_number() OVER (ORDER BY position) - 1) // ?) "
+        "AS request_key, lead_key, position FROM decided WHERE decision = 'to_buy' AND kind = ?",
+        [prefix, settings.leads_per_request, kind.name],
+    )
+    workbench.execute("INSERT INTO request_leads SELECT request_key, lead_key FROM batched")
+    sizes = workbench.rows(
+        "SELECT request_key, count(*), min(position), max(position) FROM batched "
+        "GROUP BY 1 ORDER BY 1"
+    )
+    is_people = kind.has_reveals
+    reveal_email = settings.reveal_email and is_people
+    reveal_phone_numbers = settings.reveal_phone_numbers and is_people
+    return tuple(
+        Batch(
+            request_key=key,
+            kind=kind,
+            lead_count=count,
+            email_credits=count * (kind.credits_per_found + (1 if reveal_email else 0)),
+            phone_credits=count * (1.0 if reveal_phone_numbers else 0.0),
+            reveal_email=reveal_email,
+            reveal_phone_numbers=reveal_phone_numbers,
+            positions=(first, last),
+        )
+        for key, count, first, last in sizes
+    )
+
+
+def record_plan(
+    plan: Plan, workbench: Workbench, ledger: Ledger, memory: MemoryBudget, now: datetime
+) -> dict[str, int]:
+    """Load the input rows not seen before, the invalid ones, and which lead goes where.
+
+    An erased person's lead is recorded by its hashes alone. Where there is nothing new, nothing
+    is loaded, so a run with nothing to buy costs no load.
+
+    Returns:
+        The rows that went into ``leads`` and ``rejects``.
+
+    Raises:
+        DestinationError: it could not be recorded; nothing was bought.
+    """
+    queries = _queries_of_new_rows(plan, now)
+    with workbench.scratch("plan") as folder:
+        with memory.stage("plan"):
+            counts = {table: _count(workbench, *query) for table, query in queries.items()}
+            # In files, so that the workbench takes little while they are loaded.
+            files = {
+                table: _written(workbench, *queries[table], Path(folder) / f"{table.name}.parquet")
+                for table, count in counts.items()
+                if count
+            }
+        found = {table: _read(table, file) for table, file in files.items()}
+        # In parts, each merged by itself: the merge of a million rows takes a gigabyte. A part that
+        # is there without the next is harmless: a lead counts once a request asks for it.
+        while part := {
+            table: [rows] for table, parts in found.items() if (rows := next(parts, None))
+        }:
+            with memory.stage("merge"):
+                ledger.load(part)
+    return {table.name: counts[table] for table in (LEADS, REJECTS)}
+
+
+Query = tuple[str, dict[str, object]]
+
+
+def _queries_of_new_rows(plan: Plan, now: datetime) -> dict[Table, Query]:
+    unless_erased = ", ".join(
+        f"CASE WHEN d.decision = 'suppressed' THEN NULL ELSE l.{name} END AS {name}"
+        for name in LEAD_FIELDS
+    )
+    return {
+        LEADS: (
+            f"""
+            SELECT l.lead_id, l.lead_key, l.external_id, l.kind, {unless_erased},
+                l.first_seen_at, '' AS _dlt_load_id, l.lead_id AS _dlt_id
+            FROM leads l LEFT JOIN decided d USING (kind, lead_key)
+            WHERE l.lead_id NOT IN (SELECT lead_id FROM known_leads)
+            """,
+            {},
+        ),
+        REJECTS: (
+            f"""
+            SELECT DISTINCT ON (reject_id) * FROM (
+                SELECT {INPUT_REJECT_ID_SQL} AS reject_id, 'lead' AS stage, reason, lead_key,
+                    NULL::TEXT AS entity_id, raw, $now::TIMESTAMPTZ AS rejected_at,
+                    '' AS _dlt_load_id, reject_id AS _dlt_id
+                FROM lead_rejects)
+            """,
+            {"now": now},
+        ),
+        REQUEST_LEADS: (
+            """
+            SELECT request_key, lead_key, '' AS _dlt_load_id,
+                request_key || ':' || lead_key AS _dlt_id
+            FROM request_leads WHERE list_contains($keys, request_key)
+            """,
+            {"keys": [batch.request_key for batch in plan.batches]},
+        ),
+    }
+
+
+def _count(workbench: Workbench, sql: str, parameters: dict[str, object]) -> int:
+    count: int = workbench.rows(f"SELECT count(*) FROM ({sql})", parameters)[0][0]
+    return count
+
+
+def _written(workbench: Workbench, sql: str, parameters: dict[str, object], file: Path) -> Path:
+    # DuckDB holds a row group for each thread until it is full.
+    options = f"FORMAT parquet, ROW_GROUP_SIZE {_ROWS_IN_GROUP}"
+    workbench.execute(f"COPY ({sql}) TO '{file}' ({options})", parameters)
+    return file
+
+
+def _read(table: Table, file: Path) -> Iterator[pa.Table]:
+    schema = table.arrow_schema
+    with pq.ParquetFile(file) as rows:
+        # By groups: `iter_batches` keeps what it has read until the file is closed.
+        groups = range(rows.num_row_groups)
+        for first in groups[:: _ROWS_IN_LOAD // _ROWS_IN_GROUP]:
+            some = groups[first : first + _ROWS_IN_LOAD // _ROWS_IN_GROUP]
+            yield rows.read_row_groups(list(some)).select(schema.names).cast(schema)

@@ -1,0 +1,291 @@
+"""One POST that costs money: recorded before, sent once, recorded after.
+
+In this order, and why each failure on the way is safe:
+
+1. The budget and the lease are asked. Nothing has happened yet.
+2. Journal ``intended``, then the ledger's row. If either fails, no POST; the next run finds a row
+   whose journal says "never sent", or no row.
+3. Journal ``posting``. If it fails, no POST.
+4. The POST, once. What the API refuses was not bought: journal ``refused``, row ``dropped``. Where
+   nobody can know: row ``held``. If these records fail, the journal's ``posting`` makes the next
+   run hold the batch, and never send it.
+5. Journal ``accepted``, then the id into the row. If one of the two fails, the other is enough. If
+   both do, the id is in memory: the request is collected by this run all the same, and its load
+   writes the row. Only if that does not happen either, the next run holds the batch.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from amplemarket_source.api import EnrichmentApi
+from amplemarket_source.clock import Interrupted, StoppableClock
+from amplemarket_source.errors import (
+    AmplemarketError,
+    ApiError,
+    CreditCapReached,
+    DestinationError,
+    LedgerError,
+    OutcomeUnknown,
+    RequestRefused,
+)
+from amplemarket_source.journal import Journal
+from amplemarket_source.ledger import Ledger
+from amplemarket_source.model import Batch, RequestRecord
+from amplemarket_source.schema.rejects import Reject, reject_table
+from amplemarket_source.schema.tables import REJECTS
+from amplemarket_source.workbench import LeadToSend, Workbench
+
+__all__ = ["Budget", "Submission", "Submitter", "refused_positions"]
+
+logger = logging.getLogger("amplemarket")
+
+_MOST_REFUSALS = 20
+"""POSTs of one batch that may be refused for single leads before all of it is given up."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What became of a batch that was sent.
+
+    Attributes:
+        batch: as it was sent in the end, without the leads that were refused.
+        record: the request, ``submitted``; None where the API refused every lead.
+        refused: how many leads are in ``rejects`` now, by reason.
+        trouble: the request is bought, and part of the record of it could not be written.
+    """
+
+    batch: Batch
+    record: RequestRecord | None
+    refused: dict[str, int]
+    trouble: AmplemarketError | None = None
+
+
+@dataclass(frozen=True)
+class Submitter:
+    """Sends batches.
+
+    Attributes:
+        check_lock: raises `Busy` where another machine has taken the run's lock.
+        resubmit: the user's own choice ``on_ambiguous = resubmit``: where nobody can know whether
+            a POST arrived, send it once more, if the budget has the credits a second time.
+    """
+
+    api: EnrichmentApi
+    ledger: Ledger
+    journal: Journal
+    workbench: Workbench
+    budget: Budget
+    clock: StoppableClock
+    check_lock: Callable[[], None]
+    resubmit: bool
+
+    def submit(self, batch: Batch) -> Submission:
+        """Send one batch and record what became of it.
+
+        Raises:
+            OutcomeUnknown: the batch is ``held``; its credits count as committed.
+            CreditCapReached, Busy, ApiError, LedgerError, DestinationError, Interrupted: nothing
+                was bought, and the leads are free for the next run.
+        """
+        self.budget.take(batch.credits_at_stake)
+        try:
+            self.check_lock()
+            self.journal.write("intended", batch.request_key)
+            self.ledger.intend(batch)
+            submission = self._send(batch)
+        except OutcomeUnknown as error:
+            self._hold(batch, error)
+            raise
+        except (AmplemarketError, Interrupted) as error:
+            self._drop(batch, error)
+            raise
+        # For leads that the API refused. After an error nothing more is bought anyway.
+        self.budget.refund(batch.credits_at_stake - submission.batch.credits_at_stake)
+        return submission
+
+    def _send(self, batch: Batch) -> Submission:
+        """The POST, and again without the leads that the API refuses one by one."""
+        items = self.workbench.leads_of(batch)
+        refused: dict[str, int] = {}
+        for attempt in range(1, _MOST_REFUSALS + 1):
+            self.journal.write("posting", batch.request_key)
+            try:
+                return self._accepted(batch, self._post(batch, items), refused)
+            except RequestRefused as error:
+                bad = refused_positions(error, batch, len(items))
+                if not bad or attempt == _MOST_REFUSALS:
+                    raise
+            self.journal.write("refused", batch.request_key)
+            smaller = batch.without(len(bad))
+            self._quarantine(smaller, [(items[place], code) for place, code in bad.items()])
+            for code in bad.values():
+                refused[_reason(code)] = refused.get(_reason(code), 0) + 1
+            items = [item for place, item in enumerate(items) if place not in bad]
+            batch = smaller
+            if not items:
+                break
+        self._drop(batch, None)
+        return Submission(batch, None, refused)
+
+    def _post(self, batch: Batch, items: list[LeadToSend]) -> str:
+        try:
+            return self._post_once(batch, items)
+        except OutcomeUnknown:
+            if not self.resubmit:
+                raise
+            try:
+                self.budget.take(batch.credits_at_stake)
+            except CreditCapReached:
+                logger.warning("Not sent again: max_credits has no room for it a second time.")
+            else:
+                return self._post_once(batch, items)
+            raise
+
+    def _post_once(self, batch: Batch, items: list[LeadToSend]) -> str:
+        return self.api.submit(
+            batch.kind,
+            [item.fields for item in items],
+            reveal_email=batch.reveal_email,
+            reveal_phone_numbers=batch.reveal_phone_numbers,
+        )
+
+    def _accepted(self, batch: Batch, request_id: str, refused: dict[str, int]) -> Submission:
+        key, at = batch.request_key, self.clock.now()
+        in_journal = self._note(lambda: self.journal.write("accepted", key, request_id))
+        in_ledger = self._note(lambda: self.ledger.accepted(key, request_id, at))
+        if in_journal and in_ledger:
+            logger.error(
+                "Request %s was bought as %s, and neither the journal nor the ledger could be "
+                "written. Keep this line until its answers are loaded.",
+                key,
+                request_id,
+            )
+        request = RequestRecord(
+            request_key=key,
+            kind=batch.kind,
+            status="submitted",
+            request_id=request_id,
+            lead_count=batch.lead_count,
+            email_credits=batch.email_credits,
+            phone_credits=batch.phone_credits,
+            submitted_at=at,
+        )
+        return Submission(batch, request, refused, in_journal or in_ledger)
+
+    def _quarantine(self, smaller: Batch, refused: list[tuple[LeadToSend, str]]) -> None:
+        """Refused leads go to ``rejects`` and out of the batch; nothing was bought so far."""
+        keys = [item.lead_key for item, _ in refused]
+        rejects = [
+            Reject("lead", _reason(code), json.dumps(item.fields), lead_key=item.lead_key)
+            for item, code in refused
+        ]
+        # A load, because the same lead may have been refused by an earlier run.
+        self.ledger.load({REJECTS: [reject_table(rejects, "", self.clock.now())]})
+        self.ledger.leave_out(smaller, keys)
+        self.workbench.leave_out(smaller.request_key, keys)
+
+    def _hold(self, batch: Batch, error: ApiError) -> None:
+        self._note(
+            lambda: self.ledger.update(
+                batch.request_key,
+                status="held",
+                error_code="outcome_unknown",
+                error_detail=error.what,
+                submitted_at=self.clock.now(),
+            )
+        )
+
+    def _drop(self, batch: Batch, error: Exception | None) -> None:
+        problems = error.problems if isinstance(error, ApiError) else ()
+        code = problems[0].code if problems and problems[0].code else type(error).__name__
+        self._note(lambda: self.journal.write("refused", batch.request_key))
+        self._note(
+            lambda: self.ledger.update(
+                batch.request_key,
+                status="dropped",
+                error_code=code if error is not None else "every_lead_refused",
+                error_detail=error.what if isinstance(error, ApiError) else None,
+            )
+        )
+
+    def _note(self, record: Callable[[], None]) -> AmplemarketError | None:
+        """Make a record that can be done without (points 4 and 5); the error if it fails."""
+        try:
+            record()
+        except (LedgerError, DestinationError) as error:
+            logger.warning("%s", error)
+            return error
+        return None
+
+
+def _reason(code: str) -> str:
+    return f"refused_by_api: {code}"
+
+
+def refused_positions(error: RequestRefused, batch: Batch, count: int) -> dict[int, str]:
+    """Which of ``count`` leads a refusal names, with the API's code for each.
+
+    API facts 7: a problem points to its place in the body, such as ``/leads/3/email``. A pointer
+    to something else, or to nothing, says that the request as a whole is wrong: then none.
+
+    Example::
+
+        refused_positions(error, batch, 10)    # {3: "unsupported_value"}
+    """
+    found: dict[int, str] = {}
+    for problem in error.problems:
+        match = re.fullmatch(rf"/{batch.kind.payload_key}/(\d{{1,9}})(/.*)?", problem.pointer)
+        if match is None or int(match[1]) >= count:
+            return {}
+        found.setdefault(int(match[1]), problem.code or "no_code")
+    return found
+
+
+class Budget:
+    """Credits a run has committed at the worst case: every lead found, everything revealed.
+
+    A batch that reaches the cap exactly is within it. What a request turns out to cost is not
+    given back: the cap is on what the run may commit.
+
+    Args:
+        cap: email and phone credits together; None is without end.
+
+    Example::
+
+        budget = Budget(10)
+        budget.take(10)
+        budget.take(0.5)     # CreditCapReached
+    """
+
+    def __init__(self, cap: float | None) -> None:
+        self._cap = cap
+        self._committed = 0.0
+        self._lock = threading.Lock()
+
+    def take(self, worst_case: float) -> None:
+        """Commit credits; before each POST.
+
+        Raises:
+            CreditCapReached: they would exceed the cap, and are not committed.
+        """
+        with self._lock:
+            total = self._committed + worst_case
+            if self._cap is not None and total > self._cap:
+                raise CreditCapReached(
+                    f"max_credits = {self._cap:g} would be exceeded: {self._committed:g} credits "
+                    f"are committed at the worst case, the next request could cost "
+                    f"{worst_case:g}. Raise max_credits, or run again: what is loaded by then is "
+                    "not bought again."
+                )
+            self._committed = total
+
+    def refund(self, worst_case: float) -> None:
+        """Credits that were taken for something that provably was not bought."""
+        with self._lock:
+            self._committed -= worst_case

@@ -1,0 +1,209 @@
+"""The main job: leads in, typed tables out, as the command and as Python do it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import dlt
+
+from amplemarket_source.clock import StoppableClock, SystemClock
+from amplemarket_source.environment import run_environment
+from amplemarket_source.errors import UsageError
+from amplemarket_source.leads.read import LeadsInput
+from amplemarket_source.ledger import Ledger
+from amplemarket_source.load.waves import load_pending, load_waves
+from amplemarket_source.memory import share_arenas
+from amplemarket_source.model import COMPANIES, PEOPLE, Kind, Plan
+from amplemarket_source.report import RunReport
+from amplemarket_source.run.background import in_background
+from amplemarket_source.run.purchase import commit, draft, fetch, recover_requests
+from amplemarket_source.run.status import row_counts
+from amplemarket_source.session import Session, open_session
+from amplemarket_source.settings import NO_KEY_NEEDED, Settings, resolve_settings
+
+__all__ = ["Enrichment", "enrich", "plan", "resume"]
+
+
+class Enrichment:
+    """One run of the main job, which can be watched and stopped while it goes on.
+
+    First what an earlier run left is finished, then the plan is made and recorded, then bought
+    and loaded in waves. ``run`` does that once.
+
+    Args:
+        inputs: the list of leads or companies by kind; empty to resume only.
+
+    Attributes:
+        report: what the run did so far; read it at any time, from any thread.
+
+    Example::
+
+        enrichment = Enrichment(pipeline, resolve_settings(), {PEOPLE: "leads.csv"})
+        signal.signal(signal.SIGTERM, lambda *_: enrichment.stop())
+        enrichment.run()
+        enrichment.report.raise_unless_settled()
+    """
+
+    def __init__(
+        self, pipeline: dlt.Pipeline, settings: Settings, inputs: Mapping[Kind, LeadsInput]
+    ) -> None:
+        self.report = RunReport()
+        self._pipeline = pipeline
+        self._settings = settings
+        self._inputs = inputs
+        self._clock = StoppableClock(SystemClock())
+
+    def stop(self) -> None:
+        """Submit nothing more, load what is complete, and leave the rest to the next run.
+
+        Whoever waits is woken within a second; a call under way is left to finish.
+        """
+        self._clock.stop()
+
+    def run(
+        self,
+        *,
+        before: Callable[[Ledger], None] = lambda _: None,
+        on_plan: Callable[[Plan], None] = lambda _: None,
+    ) -> RunReport:
+        """Do the job.
+
+        Args:
+            before: looks at the ledger before anything else; what it raises ends the run.
+            on_plan: gets the plan before anything is sent; what it raises ends the run.
+
+        Raises:
+            AmplemarketError: the run could not do its work; what single requests ended with is in
+                the report.
+        """
+        share_arenas()
+        with run_environment(), self.report.timing("total"), ExitStack() as stack:
+            load_pending(self._pipeline)
+            session = stack.enter_context(
+                open_session(self._pipeline, self._settings, self._clock, self.report)
+            )
+            before(session.ledger)
+            self._purchase(session, on_plan)
+            self.report.ended(row_counts(session.warehouse))
+        return self.report
+
+    def _purchase(self, session: Session, on_plan: Callable[[Plan], None]) -> None:
+        with self.report.timing("plan"):
+            open_requests = recover_requests(session, buying=bool(self._inputs))
+            plan = draft(session, self._inputs, open_requests)
+            on_plan(plan)
+            commitment = commit(session, plan, open_requests)
+        # What is there by now stays until the end; looking through it again and again is what the
+        # garbage collector would spend most of its time on.
+        gc.freeze()
+        try:
+            load_waves(session, fetch(session, commitment))
+        finally:
+            gc.unfreeze()
+
+
+def enrich(
+    pipeline: dlt.Pipeline,
+    leads: LeadsInput | None = None,
+    companies: LeadsInput | None = None,
+    **settings: Any,
+) -> RunReport:
+    """Buy what is not known yet and load every answer, as ``amplemarket run`` does.
+
+    Finishes what an earlier run left, plans, buys, loads in waves and leaves no one's data in
+    dlt's working folders. May be called in any thread; in the main one, SIGINT and SIGTERM stop
+    the run in an orderly way, and a second one ends the process.
+
+    Args:
+        pipeline: names the destination and the dataset.
+        leads: people to look for: a path or URL, ``"-"``, mappings, Arrow, a dlt resource or
+            relation, or what `query_leads` gives.
+        companies: the same, with ``domain`` and ``linkedin_url``.
+        settings: any of `amplemarket_source.settings.Settings`, which come first before the
+            environment and dlt's files.
+
+    Returns:
+        What the run did. `RunReport.raise_unless_settled` makes an unfinished one an error.
+
+    Raises:
+        AmplemarketError: the run could not do its work.
+
+    Example::
+
+        pipeline = dlt.pipeline("amplemarket", destination=duckdb("amplemarket.duckdb"),
+                                dataset_name="amplemarket_data")
+        report = enrich(pipeline, leads="leads.csv", max_credits=500)
+        report.raise_unless_settled()
+    """
+    enrichment = Enrichment(pipeline, resolve_settings(**settings), _inputs(leads, companies))
+    return in_background(enrichment.run, on_stop=enrichment.stop)
+
+
+def resume(pipeline: dlt.Pipeline, **settings: Any) -> RunReport:
+    """Finish what is in flight and buy nothing, as ``amplemarket resume`` does.
+
+    Raises:
+        AmplemarketError: the run could not do its work.
+
+    Example::
+
+        resume(pipeline, poll_timeout="0s").raise_unless_settled()
+    """
+    return enrich(pipeline, **settings)
+
+
+def plan(
+    pipeline: dlt.Pipeline,
+    leads: LeadsInput | None = None,
+    companies: LeadsInput | None = None,
+    **settings: Any,
+) -> Plan:
+    """What `enrich` would buy and cost; nothing is sent, and no key is needed.
+
+    Raises:
+        InputError: the input cannot be read.
+        Busy: another run works on the destination.
+        DestinationError: what is known cannot be read.
+
+    Example::
+
+        plan(pipeline, leads="leads.csv", reveal_email=True).email_credits_max    # 600.0
+    """
+    return draft_only(
+        pipeline,
+        resolve_settings(**{"api_key": NO_KEY_NEEDED, **settings}),
+        _inputs(leads, companies),
+    )
+
+
+def draft_only(
+    pipeline: dlt.Pipeline, settings: Settings, inputs: Mapping[Kind, LeadsInput]
+) -> Plan:
+    """`plan` for settings that are resolved already."""
+    clock = StoppableClock(SystemClock())
+    with run_environment(), open_session(pipeline, settings, clock, RunReport()) as session:
+        return draft(session, inputs, session.ledger.open_requests())
+
+
+def refuse_requests_of_others(ledger: Ledger) -> None:
+    """Refuse to run the bundled server beside requests of another API.
+
+    It answers 404 to a paid request, which would be recorded as expired.
+
+    Raises:
+        UsageError: there is such a request in flight.
+    """
+    in_flight = [record for record in ledger.open_requests() if record.is_resumable]
+    if in_flight:
+        raise UsageError(
+            f"{len(in_flight):,} requests of another API are in flight in this dataset, and the "
+            "sandbox does not know them. Give another --pipeline-name and --dataset."
+        )
+
+
+def _inputs(leads: LeadsInput | None, companies: LeadsInput | None) -> dict[Kind, LeadsInput]:
+    given = {PEOPLE: leads, COMPANIES: companies}
+    return {kind: source for kind, source in given.items() if source is not None}

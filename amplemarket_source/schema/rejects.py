@@ -1,0 +1,78 @@
+"""What could not be taken as it was, on its way to the ``rejects`` table."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from amplemarket_source.schema.tables import REJECTS
+
+__all__ = ["INPUT_REJECT_ID_SQL", "Reject", "reject_table", "with_lead_keys"]
+
+INPUT_REJECT_ID_SQL = "substr(sha256('lead' || chr(31) || reason || chr(31) || raw), 1, 32)"
+"""The ``reject_id`` of an input row, over its columns ``reason`` and ``raw``: the same row refused
+for the same reason is one reject in every run. What has a lead or a person is told apart by them as
+well (`Reject.reject_id`). Stored ids outlive the version that made them."""
+
+Stage = Literal["lead", "result", "field"]
+
+
+@dataclass(frozen=True)
+class Reject:
+    """One rejected thing.
+
+    Attributes:
+        raw: the original, as JSON text in ASCII.
+        entity_id: the person or company it belongs to; what an erasure goes by.
+        result_id: the row of the answer, by which its lead is found; not loaded.
+    """
+
+    stage: Stage
+    reason: str
+    raw: str
+    lead_key: str | None = None
+    entity_id: str | None = None
+    result_id: str | None = None
+
+    @cached_property
+    def reject_id(self) -> str:
+        """The same for the same thing rejected for the same reason, in every run."""
+        parts = (self.stage, self.reason, self.lead_key or "", self.entity_id or "", self.raw)
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+
+
+def with_lead_keys(rejects: Iterable[Reject], matched: pa.Table) -> list[Reject]:
+    """``rejects``, each with the lead whose row it comes from.
+
+    Args:
+        matched: ``result_id, lead_key`` of the leads of one request.
+    """
+    columns = matched.select(["result_id", "lead_key"]).to_pydict()
+    keys = dict(zip(columns["result_id"], columns["lead_key"], strict=True))
+    keys.pop(None, None)
+    return [replace(reject, lead_key=keys.get(reject.result_id)) for reject in rejects]
+
+
+def reject_table(rejects: Iterable[Reject], load_id: str, at: datetime) -> pa.Table:
+    """Rows of ``rejects``, one for each distinct reject."""
+    rows: dict[str, dict[str, Any]] = {}
+    for reject in rejects:
+        key = reject.reject_id
+        rows[key] = {
+            "reject_id": key,
+            "stage": reject.stage,
+            "reason": reject.reason,
+            "lead_key": reject.lead_key,
+            "entity_id": reject.entity_id,
+            "raw": reject.raw,
+            "rejected_at": at,
+            "_dlt_load_id": load_id,
+            "_dlt_id": key,
+        }
+    return pa.Table.from_pylist(list(rows.values()), schema=REJECTS.arrow_schema)

@@ -1,0 +1,298 @@
+"""The destination tables: every declared column, from the first load on.
+
+People and company fields are those of the vendor's guide, with the guide's types; dates stay text
+as the API sends them. The fields of experience, education, language, phone and location objects
+are not documented: those that several public clients read are declared (API facts 5.1, 6), what
+else arrives becomes a column of its own.
+"""
+
+from __future__ import annotations
+
+from amplemarket_source.schema.table import Child, Column, DataType, Table
+
+__all__ = [
+    "BOOKKEEPING",
+    "COMPANY_TABLES",
+    "DATA_TABLES",
+    "ENRICHMENT_REQUESTS",
+    "ENRICHMENT_RESULTS",
+    "LEADS",
+    "LOCK",
+    "PEOPLE_TABLES",
+    "REJECTS",
+    "REQUEST_LEADS",
+    "TABLES",
+    "children_of",
+]
+
+_LOAD_ID = Column("_dlt_load_id", description="The dlt load that wrote the row", nullable=False)
+_ROW_ID = Column(
+    "_dlt_id", description="Unique in the table, made from the natural key", nullable=False
+)
+_DLT = (_LOAD_ID, _ROW_ID)
+_LINEAGE = (
+    Column("enrichment_request_id", description="The API's enrichment request that answered"),
+    Column("enriched_at", "timestamp", "When the answer was fetched, UTC"),
+)
+
+
+def _texts(*names: str, personal: bool = False) -> tuple[Column, ...]:
+    return tuple(Column(name, personal=personal) for name in names)
+
+
+def _children(parent: str, key: str, path: str, *columns: Column) -> Table:
+    return Table(
+        name=f"{parent}__{path}",
+        description=f"An item of {path} in the latest answer.",
+        columns=(
+            Column(key, description=f"The row of {parent} it belongs to", nullable=False),
+            Column("_dlt_list_idx", "bigint", "Position in the list, from 0", nullable=False),
+            *columns,
+            Column("_dlt_parent_id", description=f"_dlt_id of the {parent} row", nullable=False),
+            *_DLT,
+        ),
+        key=(key, "_dlt_list_idx"),
+        open=True,
+        child=Child(parent, key, path, "items"),
+        references=(((key,), parent, ("id",)),),
+    )
+
+
+def _values(parent: str, key: str, path: str, data_type: DataType) -> Table:
+    items = _children(parent, key, path, Column("value", data_type, "The element"))
+    return Table(
+        name=items.name,
+        description=f"An element of {path} in the latest answer.",
+        columns=items.columns,
+        key=items.key,
+        child=Child(parent, key, path, "values"),
+        references=items.references,
+    )
+
+
+def _labels(parent: str, key: str, path: str) -> Table:
+    items = _children(
+        parent,
+        key,
+        path,
+        Column("label", description="The API's label, as it is", nullable=False),
+        Column("headcount", "bigint", "People under that label"),
+    )
+    return Table(
+        name=items.name,
+        description=f"A label of {path} in the latest answer.",
+        columns=items.columns,
+        key=(key, "label"),
+        child=Child(parent, key, path, "labels"),
+        references=items.references,
+    )
+
+
+_PLACE = _texts("location_details__city", "location_details__state", "location_details__country")
+
+PEOPLE = Table(
+    name="people",
+    description="A person, the latest answer.",
+    columns=(
+        Column("id", description="ID of the person", nullable=False),
+        Column("object", description='Always "person"'),
+        *_texts(
+            "linkedin_url", "name", "email", "first_name", "last_name", "gender", personal=True
+        ),
+        *_texts("title", "headline", "about", personal=True),
+        *_texts(
+            "current_position_start_date",
+            "current_position_description",
+            "location",
+            "image_url",
+            personal=True,
+        ),
+        *_PLACE,
+        Column("company_id", description="The company the person works for now"),
+        *_LINEAGE,
+        *_DLT,
+    ),
+    key=("id",),
+    open=True,
+    references=((("company_id",), "companies", ("id",)),),
+)
+
+PEOPLE_TABLES: tuple[Table, ...] = (
+    PEOPLE,
+    _children("people", "person_id", "experiences"),
+    _children("people", "person_id", "educations"),
+    _children("people", "person_id", "languages"),
+    _children(
+        "people",
+        "person_id",
+        "phone_numbers",
+        Column("number", description="The phone number", personal=True),
+        Column("type", description="Such as mobile, direct, office, landline"),
+    ),
+)
+
+COMPANIES = Table(
+    name="companies",
+    description="A company, the latest answer, from a person's company or company enrichment.",
+    columns=(
+        Column("id", description="Amplemarket ID of the company", nullable=False),
+        Column("object", description='Always "company"'),
+        *_texts("name", "linkedin_url", "website", "overview", "logo_url"),
+        Column("founded_year", "bigint", "Year the company was founded"),
+        Column("traffic_rank", "bigint", "Traffic rank"),
+        Column("type", description="Such as Public Company"),
+        Column("total_funding", "bigint", "Total funding"),
+        *_texts("latest_funding_stage", "latest_funding_date"),
+        Column("estimated_number_of_employees", "bigint", "Estimated number of employees"),
+        Column("followers", "bigint", "Followers on LinkedIn"),
+        Column("size", description="Self-reported size, a label"),
+        *_texts("industry", "location"),
+        *_PLACE,
+        Column("is_b2b", "bool", "Has a B2B component"),
+        Column("is_b2c", "bool", "Has a B2C component"),
+        Column("estimated_revenue", description="Estimated annual revenue, a label"),
+        Column("revenue", "bigint", "Annual revenue"),
+        *_LINEAGE,
+        *_DLT,
+    ),
+    key=("id",),
+    open=True,
+)
+
+COMPANY_TABLES: tuple[Table, ...] = (
+    COMPANIES,
+    _children(
+        "companies",
+        "company_id",
+        "locations",
+        Column("address", description="The whole address"),
+        Column("is_primary", "bool", "The main location"),
+        Column("country"),
+    ),
+    _values("companies", "company_id", "sic_codes", "bigint"),
+    _values("companies", "company_id", "naics_codes", "bigint"),
+    _values("companies", "company_id", "keywords", "text"),
+    _values("companies", "company_id", "technologies", "text"),
+    _labels("companies", "company_id", "department_headcount"),
+    _labels("companies", "company_id", "job_function_headcount"),
+)
+
+LEADS = Table(
+    name="leads",
+    description="An input row; two rows with one lead_key are one purchase.",
+    columns=(
+        Column("lead_id", description="Hash of lead_key and external_id", nullable=False),
+        Column("lead_key", description="Hash of the identifying fields", nullable=False),
+        Column("external_id", description="The user's own key, untouched"),
+        Column("kind", description="people or companies", nullable=False),
+        *_texts("email", "linkedin_url", personal=True),
+        *_texts("company_domain", "company_name"),
+        *_texts("name", "title", personal=True),
+        Column("domain"),
+        Column("first_seen_at", "timestamp", "When the row was first seen, UTC"),
+        *_DLT,
+    ),
+    key=("lead_id",),
+)
+
+ENRICHMENT_RESULTS = Table(
+    name="enrichment_results",
+    description="The latest outcome for a lead.",
+    columns=(
+        Column("kind", description="people or companies", nullable=False),
+        Column("lead_key", description="Hash of the identifying fields", nullable=False),
+        Column("status", description="enriched, not_found, gdpr_removed or unanswered"),
+        Column("person_id", description="The person found"),
+        Column("company_id", description="The company found, for kind companies"),
+        Column("request_id", description="The API's enrichment request"),
+        Column("result_id", description="The API's id of the result row"),
+        Column("enriched_at", "timestamp", "When the answer was fetched, UTC"),
+        Column("reveal_email", "bool", "The request asked for e-mail addresses"),
+        Column("reveal_phone_numbers", "bool", "The request asked for phone numbers"),
+        *_DLT,
+    ),
+    key=("kind", "lead_key"),
+    open=True,
+    references=((("person_id",), "people", ("id",)), (("company_id",), "companies", ("id",))),
+)
+
+ENRICHMENT_REQUESTS = Table(
+    name="enrichment_requests",
+    description="An enrichment request: the ledger of what was bought.",
+    columns=(
+        Column("request_key", description="Ours, made before the request is sent", nullable=False),
+        Column("kind", description="people or companies", nullable=False),
+        Column("request_id", description="The API's id, once it took the request"),
+        Column(
+            "status",
+            description="intended, submitted, queued, processing, completed, canceled, error, "
+            "expired, held or dropped",
+            nullable=False,
+        ),
+        Column("lead_count", "bigint"),
+        Column("enriched_count", "bigint"),
+        Column("not_found_count", "bigint"),
+        Column("gdpr_removed_count", "bigint"),
+        Column("unanswered_count", "bigint"),
+        Column("email_credits_max", "double", "The most the request can cost"),
+        Column("phone_credits_max", "double", "The most the request can cost"),
+        Column("email_credits_estimated", "double", "What the answers cost by the vendor's rules"),
+        Column("phone_credits_estimated", "double", "What the answers cost by the vendor's rules"),
+        Column("submitted_at", "timestamp"),
+        Column("completed_at", "timestamp"),
+        Column("loaded_at", "timestamp", "When its answers went into the load of _dlt_load_id"),
+        Column("error_code"),
+        Column("error_detail"),
+        *_DLT,
+    ),
+    key=("request_key",),
+)
+
+REJECTS = Table(
+    name="rejects",
+    description="Something that could not be taken as it was.",
+    columns=(
+        Column("reject_id", description="Hash of what was rejected and why", nullable=False),
+        Column("stage", description="lead, result or field", nullable=False),
+        Column("reason", nullable=False),
+        Column("lead_key"),
+        Column("entity_id", description="The person or company concerned"),
+        Column("raw", description="The original", personal=True),
+        Column("rejected_at", "timestamp"),
+        *_DLT,
+    ),
+    key=("reject_id",),
+)
+
+REQUEST_LEADS = Table(
+    name="_amplemarket_request_leads",
+    description="Internal: which leads an unfinished enrichment request asks for.",
+    columns=(
+        Column("request_key", nullable=False),
+        Column("lead_key", nullable=False),
+        *_DLT,
+    ),
+    key=("request_key", "lead_key"),
+)
+
+LOCK = Table(
+    name="_amplemarket_lock",
+    description="Internal: which run may buy and load.",
+    columns=(
+        Column("name", nullable=False),
+        Column("owner", description="The work folder whose run it is"),
+        Column("acquired_at", "timestamp"),
+        Column("expires_at", "timestamp"),
+        *_DLT,
+    ),
+    key=("name",),
+)
+
+DATA_TABLES: tuple[Table, ...] = (*PEOPLE_TABLES, *COMPANY_TABLES)
+BOOKKEEPING: tuple[Table, ...] = (LEADS, ENRICHMENT_RESULTS, ENRICHMENT_REQUESTS, REJECTS)
+TABLES: dict[str, Table] = {table.name: table for table in (*DATA_TABLES, *BOOKKEEPING)}
+
+
+def children_of(parent: str) -> tuple[Table, ...]:
+    """The child tables of ``people`` or ``companies``."""
+    return tuple(t for t in DATA_TABLES if t.child is not None and t.child.parent == parent)

@@ -1,1 +1,0 @@
-"""From pages to typed Arrow tables, one for each destination table."""

@@ -1,0 +1,174 @@
+"""The rows of a request beside their entities: which lead each answers, and how it ended.
+
+A field of a row that is not documented (``{"id": 1, "status": "enriched", "confidence": 0.9,
+"result": {...}}``) becomes a column of ``enrichment_results``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from amplemarket_source.model import PEOPLE, Kind
+from amplemarket_source.pages import CompletedRequest
+from amplemarket_source.schema.registry import ColumnRegistry
+from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS, ENRICHMENT_RESULTS
+from amplemarket_source.transform.flatten import constant, field_of, indices
+from amplemarket_source.transform.match import Matched, echo_schema
+from amplemarket_source.workbench import Workbench
+
+__all__ = ["echoes", "extras_by_row", "request_table", "result_table", "without_lost_answers"]
+
+
+def echoes(kind: Kind, rows: pa.StructArray, position: int) -> pa.Table:
+    """What `match` needs of the rows; light, kept until the request is complete."""
+    count = len(rows)
+
+    def text(name: str) -> pa.Array:
+        values = field_of(rows, name)
+        return pa.nulls(count, pa.string()) if values is None else pc.cast(values, pa.string())
+
+    columns: dict[str, pa.Array] = {
+        "position": pc.add(indices(count), position),
+        "result_id": text("id"),
+        "status": text("status"),
+        "entity_id": pa.nulls(count, pa.string()),
+        "has_email": constant(False, count, pa.bool_()),
+        "has_phone": constant(False, count, pa.bool_()),
+    }
+    columns |= {name: text(name) for name in kind.identifying}
+    # The guide's key and the newer one are one field (API facts 11).
+    columns["linkedin_url"] = pc.coalesce(columns["linkedin_url"], text("linkedin_id"))
+    entities = field_of(rows, "result")
+    if entities is not None and pa.types.is_struct(entities.type):
+        columns["entity_id"] = pc.cast(pc.struct_field(entities, "id"), pa.string())
+        email, phones = field_of(entities, "email"), field_of(entities, "phone_numbers")
+        if email is not None:
+            columns["has_email"] = pc.is_valid(email)
+        if phones is not None and pa.types.is_list(phones.type):
+            columns["has_phone"] = pc.fill_null(pc.greater(pc.list_value_length(phones), 0), False)
+    schema = echo_schema(kind)
+    return pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+def extras_by_row(rows: pa.StructArray, columns: dict[str, pa.Array], position: int) -> pa.Table:
+    """``columns`` with the position of the row they come from; of rows that have such fields.
+
+    What comes with the row of a removed person is left out.
+    """
+    table = pa.table({"position": pc.add(indices(len(rows)), position), **columns})
+    is_removed = pc.fill_null(pc.equal(field_of(rows, "status"), "gdpr_removed"), False)
+    says_something = constant(False, len(rows), pa.bool_())
+    for values in columns.values():
+        says_something = pc.or_(says_something, pc.is_valid(values))
+    return table.filter(pc.and_(says_something, pc.invert(is_removed)))
+
+
+def result_table(
+    answer: CompletedRequest,
+    matched: Matched,
+    extras: Iterable[pa.Table],
+    registry: ColumnRegistry,
+    load_id: str,
+) -> pa.Table:
+    """Rows of ``enrichment_results``.
+
+    Args:
+        extras: from `extras_by_row`; those of rows that answer no lead are left out.
+    """
+    record, results = answer.record, matched.results
+    entity = results.column("entity_id")
+    nothing = pa.nulls(len(results), pa.string())
+    is_people = record.kind is PEOPLE
+    columns: dict[str, object] = {
+        "kind": record.kind.name,
+        "lead_key": results.column("lead_key"),
+        "status": results.column("status"),
+        "person_id": entity if is_people else nothing,
+        "company_id": nothing if is_people else entity,
+        "request_id": record.request_id,
+        "result_id": results.column("result_id"),
+        "enriched_at": answer.summary.fetched_at,
+        "reveal_email": record.reveal_email,
+        "reveal_phone_numbers": record.reveal_phone_numbers,
+        "_dlt_load_id": load_id,
+        "_dlt_id": pc.binary_join_element_wise(
+            pa.scalar(record.kind.name), results.column("lead_key"), ":"
+        ),
+    }
+    tables = [table for table in extras if len(table)]
+    if tables:
+        given = pa.concat_tables(tables, promote_options="default").combine_chunks()
+        positions = given.column("position").combine_chunks()
+        rows = pc.index_in(results.column("position"), value_set=positions, skip_nulls=True)
+        columns |= {name: given.column(name).take(rows) for name in given.column_names[1:]}
+    return _table(registry.schema(ENRICHMENT_RESULTS), columns, len(results))
+
+
+def request_table(
+    answer: CompletedRequest, matched: Matched, load_id: str, loaded_at: object
+) -> pa.Table:
+    """The row of ``enrichment_requests``: what the request came to."""
+    record, summary = answer.record, answer.summary
+    found = matched.counts["enriched"]
+    columns: dict[str, object] = {
+        "request_key": record.request_key,
+        "kind": record.kind.name,
+        "request_id": record.request_id,
+        "status": summary.status,
+        "lead_count": record.lead_count,
+        "enriched_count": found,
+        "not_found_count": matched.counts["not_found"],
+        "gdpr_removed_count": matched.counts["gdpr_removed"],
+        "unanswered_count": matched.counts["unanswered"],
+        "email_credits_max": record.email_credits,
+        "phone_credits_max": record.phone_credits,
+        "email_credits_estimated": found * record.kind.credits_per_found
+        + (matched.emails if record.reveal_email else 0),
+        "phone_credits_estimated": float(matched.phones if record.reveal_phone_numbers else 0),
+        "submitted_at": record.submitted_at,
+        "completed_at": summary.fetched_at,
+        "loaded_at": loaded_at,
+        "error_code": summary.error_code,
+        "error_detail": summary.error_detail,
+        "_dlt_load_id": load_id,
+        "_dlt_id": record.request_key,
+    }
+    return _table(ENRICHMENT_REQUESTS.arrow_schema, columns, 1)
+
+
+def without_lost_answers(results: pa.Table, workbench: Workbench) -> pa.Table:
+    """Rows for ``enrichment_results`` without those that would replace an answer by nothing.
+
+    A lead that was enriched, was bought again and got no answer keeps the person it had, and the
+    old ``enriched_at``, so that it is asked again; one that was erased stays erased. What was
+    unanswered all the same counts in ``enrichment_requests``.
+
+    Args:
+        results: rows of ``enrichment_results``.
+        workbench: with ``known``.
+    """
+    if not pc.any(pc.equal(results.column("status"), "unanswered")).as_py():
+        return results
+    with workbench.view("new_results", results):
+        kept = workbench.table(
+            """
+            SELECT n.* FROM new_results n WHERE n.status <> 'unanswered' OR NOT EXISTS (
+                SELECT 1 FROM known k WHERE k.kind = n.kind AND k.lead_key = n.lead_key
+                AND k.status IN ('enriched', 'gdpr_removed'))
+            """
+        )
+    return kept.cast(results.schema)
+
+
+def _table(schema: pa.Schema, columns: dict[str, object], rows: int) -> pa.Table:
+    """A table of arrays and of values that every row shares; null where there is neither."""
+    arrays = [
+        value
+        if isinstance(value := columns.get(field.name), (pa.Array, pa.ChunkedArray))
+        else constant(value, rows, field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)

@@ -1,0 +1,333 @@
+"""The tolerant way from a page body to rows: whatever the API sends, the row lands.
+
+Taken only for a page that the strict way refused. A value that fits its column after a change
+that loses nothing is changed (`amplemarket_source.transform.values`); any other becomes null, and
+its original goes to ``rejects``:
+
+===========================================  ===================================================
+what arrives                                 what happens
+===========================================  ===================================================
+object or list for a documented scalar       null, original in ``rejects``
+scalar for a documented object               null, original in ``rejects``
+one object for a list of objects             a list of one
+anything else for a list                     no items, original in ``rejects``
+scalar in a list of objects                  a row with its position only, original in ``rejects``
+integer past 64 bits, NaN                    null (text in a new column), original in ``rejects``
+NUL, half a surrogate pair, bytes that are   removed, replaced by U+FFFD; original in ``rejects``
+no UTF-8
+a key twice in one object                    the last one counts, the others in ``rejects``
+no usable ``id`` of a person or company      the whole object in ``rejects``
+``id`` an integer                            as text
+a company that is no object                  null, original in ``rejects``
+``result`` although nothing was found        in ``rejects``; gone where the status is
+                                             ``gdpr_removed``
+a row that is no object                      in ``rejects``
+a new column for a table of 1,000            in ``rejects``
+a field without a column, where the schema   in ``rejects``
+contract makes no new ones
+===========================================  ===================================================
+
+The fields of one odd page, each made to fit its column or rejected with its original.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+
+from amplemarket_source.lenient_json import read_rows, replaced_values
+from amplemarket_source.model import Kind
+from amplemarket_source.schema.naming import Field
+from amplemarket_source.schema.registry import MOST_COLUMNS, ColumnRegistry
+from amplemarket_source.schema.rejects import Reject, Stage
+from amplemarket_source.schema.shapes import DEEPEST, Path, echo_names, entity_of
+from amplemarket_source.schema.table import DataType, Table
+from amplemarket_source.schema.tables import COMPANIES, ENRICHMENT_RESULTS, PEOPLE, children_of
+from amplemarket_source.transform.values import (
+    Lossy,
+    clean_text,
+    coerce,
+    common_type,
+    identity_of,
+    is_clean,
+    json_text_or_null,
+    raw_text,
+)
+
+__all__ = ["TolerantParser"]
+
+
+class TolerantParser:
+    """Parses one page at a time; never refuses a row.
+
+    Args:
+        kind: what the page is about.
+        registry: the columns the tables have by now; a value is made to fit them.
+    """
+
+    def __init__(self, kind: Kind, registry: ColumnRegistry) -> None:
+        self._entity_table = entity_of(kind)
+        self._echo_names = echo_names(kind)
+        self._registry = registry
+
+    def parse(self, body: bytes) -> tuple[pa.StructArray, list[Reject]]:
+        """The rows of a page, and what was rejected.
+
+        Rows are shaped as the strict way shapes them, but flat: where an object has fields within
+        objects, they are fields of their own here, each named as its column.
+        """
+        fields = FieldCleaner(self._registry)
+        rows = [self._row(row, fields) for row in read_rows(body)]
+        fields.settle_new()
+        kept = [row for row in rows if row is not None]
+        # Of no rows Arrow would make an array of nothing instead of structs.
+        shape = None if kept else pa.struct([("id", pa.string()), ("status", pa.string())])
+        return pa.array(kept, shape), fields.rejects
+
+    def _row(self, row: Any, fields: FieldCleaner) -> dict[str, Any] | None:
+        rejects_before = len(fields.rejects)
+        fields.about(None, None)
+        if not isinstance(row, dict):
+            fields.reject("result", "row_is_no_object", row)
+            return None
+        clean = {
+            name: fields.fit(f"row.{name}", "text", row.get(name))
+            for name in ("id", "status", *self._echo_names)
+        }
+        clean["result"] = None
+        if clean["status"] == "gdpr_removed":
+            # Nothing that was said of them is kept, not even as a reject.
+            del fields.rejects[rejects_before:]
+            return clean
+        result = row.get("result")
+        fields.about(identity_of(result), clean["id"])
+        fields.reject_replaced("row", row)
+        extras = {key: value for key, value in row.items() if key not in clean}
+        fields.add(clean, ENRICHMENT_RESULTS, extras)
+        if clean["status"] == "enriched":
+            clean["result"] = self._entity(self._entity_table, result, fields)
+        elif _says_something(result):
+            fields.reject("result", f"result_of_status_{clean['status']}"[:100], result)
+        return clean
+
+    def _entity(self, table: Table, value: Any, fields: FieldCleaner) -> dict[str, Any] | None:
+        identity = identity_of(value)
+        if identity is None:
+            fields.reject("result", f"{table.name}_without_id", value)
+            return None
+        rejects_before = len(fields.rejects)
+        with fields.within(identity) as refused:
+            fields.reject_replaced(table.name, value)
+            apart = {t.child.path: t for t in children_of(table.name) if t.child is not None}
+            nested = {"company"} if table is PEOPLE else set()
+            elsewhere = {"id", *apart, *nested}
+            own = {key: item for key, item in value.items() if key not in elsewhere}
+            clean: dict[str, Any] = {"id": identity}
+            fields.add(clean, table, own)
+            for path, child in apart.items():
+                if value.get(path) is not None:
+                    clean[path] = fields.child(child, value[path])
+            if nested and value.get("company") is not None:
+                clean["company"] = self._entity(COMPANIES, value["company"], fields)
+            if refused and self._registry.contract.discards_rows:
+                del fields.rejects[rejects_before:]
+                fields.reject("result", f"schema_contract: {refused[0]} is new", value)
+                return None
+        return clean
+
+
+def _says_something(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_says_something(item) for item in value.values())
+    return value is not None
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """Whom a value belongs to: a person or company, a row of the answer."""
+
+    entity_id: str | None = None
+    result_id: str | None = None
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a value of a new field goes, and to whom it belongs."""
+
+    columns: dict[str, Any]
+    value: Any
+    subject: _Subject
+
+
+class FieldCleaner:
+    """Cleans the objects of one page.
+
+    Call ``settle_new`` once all are through: new fields get one type from all their values.
+
+    Attributes:
+        rejects: what did not fit.
+    """
+
+    def __init__(self, registry: ColumnRegistry) -> None:
+        self.rejects: list[Reject] = []
+        self._registry = registry
+        self._new: dict[str, dict[str, list[_Place]]] = {}
+        self._subject = _Subject()
+        self._refused: list[str] = []
+
+    def about(self, entity_id: str | None, result_id: str | None) -> None:
+        """What follows belongs to this person or company, and to this row of the answer."""
+        self._subject = _Subject(entity_id, result_id)
+
+    @contextmanager
+    def within(self, entity_id: str) -> Iterator[list[str]]:
+        """What happens inside belongs to another entity.
+
+        Gives the fields of that entity that the schema contract refuses, as they are met.
+        """
+        outer = self._subject, self._refused
+        self._subject, self._refused = replace(outer[0], entity_id=entity_id), []
+        yield self._refused
+        self._subject, self._refused = outer
+
+    def reject(self, stage: Stage, reason: str, value: Any) -> None:
+        """Keep ``value`` as it came in ``rejects``."""
+        self._append(stage, reason, value)
+        self._reject_replaced_within(reason, value)
+
+    def reject_replaced(self, where: str, value: Any) -> None:
+        """Reject the values of an object that others with the same key have replaced."""
+        for key, replaced in replaced_values(value):
+            self.reject("field", f"{where}: key given twice", {key: replaced})
+
+    def add(
+        self, columns: dict[str, Any], table: Table, value: Mapping[str, Any], path: Path = ()
+    ) -> None:
+        """Add the object that stands at ``path`` of a row of ``table`` to the row's columns.
+
+        ``columns`` is the row itself: values of new fields get into it with ``settle_new`` only.
+        """
+        for key, item in value.items():
+            if item is None:
+                continue
+            place = (*path, key)
+            field = self._registry.field(table, place)
+            if isinstance(item, dict) and not field.declared and len(place) < DEEPEST:
+                self.reject_replaced(f"{table.name}.{field.name}", item)
+                self.add(columns, table, item, place)
+                continue
+            self._place(columns, table, field, item)
+
+    def child(self, table: Table, value: Any) -> Any:
+        """The list or map of a child table."""
+        child = table.child
+        assert child is not None  # noqa: S101 - called for child tables only
+        if child.form == "labels":
+            return self._labels(table, value)
+        if isinstance(value, dict) and child.form == "items":
+            value = [value]
+        if not isinstance(value, list):
+            self.reject("field", f"{table.name}: not a list", value)
+            return None
+        if child.form == "values":
+            column = table.column("value")
+            data_type = column.data_type if column else "text"
+            return [self.fit(f"{table.name}.value", data_type, item) for item in value]
+        return [self._item(table, item) for item in value]
+
+    def fit(self, where: str, data_type: DataType, value: Any) -> Any:
+        """``value`` as ``data_type``; null, and a reject, where that would lose something."""
+        if type(value) is str and data_type == "text" and is_clean(value):
+            return value
+        try:
+            return coerce(value, data_type)
+        except Lossy:
+            if isinstance(value, str) and data_type == "text":
+                self.reject("field", f"{where}: characters removed", value)
+                return clean_text(value)
+            self.reject("field", f"{where}: not {data_type}", value)
+            return None
+
+    def settle_new(self) -> None:
+        """Give every new field of the page the one type that holds all its values."""
+        for table, fields in self._new.items():
+            for name, places in fields.items():
+                where, target = f"{table}.{name}", common_type([place.value for place in places])
+                for place in places:
+                    self._subject = place.subject
+                    if isinstance(place.value, (list, dict)):
+                        self._reject_replaced_within(where, place.value)
+                        place.columns[name] = json_text_or_null(place.value)
+                    else:
+                        place.columns[name] = self.fit(where, target, place.value)
+
+    def _place(self, columns: dict[str, Any], table: Table, field: Field, item: Any) -> None:
+        name = field.name
+        data_type = self._registry.type_of(table, name)
+        if data_type == "text" and type(item) is str and is_clean(item):
+            columns[name] = item
+        elif field.is_object:
+            self.reject("field", f"{table.name}.{name}: not an object", item)
+        elif data_type is None and not self._registry.contract.takes_new:
+            where = f"{table.name}.{name}"
+            self._registry.refuse(table, name)
+            self._refused.append(where)
+            self.reject("field", f"schema_contract: {where} is new", item)
+        elif data_type is None:
+            places = self._new.setdefault(table.name, {})
+            if name not in places and self._registry.room(table) <= len(places):
+                self.reject("field", f"{table.name}: {MOST_COLUMNS} columns", {name: item})
+                return
+            columns[name] = None  # until all values of the page are known
+            places.setdefault(name, []).append(_Place(columns, item, self._subject))
+        elif isinstance(item, (list, dict)) and data_type == "text" and not field.declared:
+            self._reject_replaced_within(f"{table.name}.{name}", item)
+            columns[name] = json_text_or_null(item)
+        else:
+            columns[name] = self.fit(f"{table.name}.{name}", data_type, item)
+
+    def _item(self, table: Table, item: Any) -> dict[str, Any]:
+        columns: dict[str, Any] = {}
+        if isinstance(item, dict):
+            self.reject_replaced(table.name, item)
+            self.add(columns, table, item)
+        elif item is not None:
+            self.reject("field", f"{table.name}: not an object", item)
+        return columns
+
+    def _labels(self, table: Table, value: Any) -> dict[str, int] | None:
+        if not isinstance(value, dict):
+            self.reject("field", f"{table.name}: not an object", value)
+            return None
+        self.reject_replaced(table.name, value)
+        counts: dict[str, int] = {}
+        for given, count in value.items():
+            label = clean_text(given)
+            fitted = self.fit(f"{table.name}.headcount", "bigint", count)
+            if label != given:
+                self.reject("field", f"{table.name}.label: characters removed", {given: count})
+            if fitted is not None and label not in counts:
+                counts[label] = fitted
+        return counts
+
+    def _reject_replaced_within(self, where: str, value: Any) -> None:
+        self.reject_replaced(where, value)
+        if isinstance(value, (dict, list)):
+            for item in value.values() if isinstance(value, dict) else value:
+                self._reject_replaced_within(where, item)
+
+    def _append(self, stage: Stage, reason: str, value: Any) -> None:
+        subject = self._subject
+        self.rejects.append(
+            Reject(
+                stage,
+                clean_text(reason),
+                raw_text(value),
+                entity_id=subject.entity_id,
+                result_id=subject.result_id,
+            )
+        )

@@ -1,0 +1,262 @@
+"""SQL and small loads at the destination, beside the pipeline that loads the answers.
+
+A pipeline of its own (``<name>_ledger``), so that a package which the data pipeline left pending
+never stands in the way of the ledger, and the dataset exists before the data pipeline extracts for
+the first time: dlt deletes pending packages of a dataset that is not there (dlt facts D1).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import dlt
+import pyarrow as pa
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.pipeline import LoadInfo
+from dlt.destinations.sql_client import SqlClientBase
+from dlt.extract import DltResource
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from amplemarket_source.errors import Busy, DestinationError, UsageError
+from amplemarket_source.memory import DestinationMemory, MemoryBudget, Share
+from amplemarket_source.schema.hints import resource_for
+from amplemarket_source.schema.table import Table
+from amplemarket_source.warehouse.capabilities import name_of, require_guarantees
+
+__all__ = ["Warehouse", "translated"]
+
+_NOT_LOADED = "-"
+"""``_dlt_load_id`` of a row that no load has settled."""
+_CHUNK = 100_000
+_LOCKED = "could not set lock on file"  # DuckDB, when another process has the file open
+_CONFLICTS = (
+    "concurrent update",  # BigQuery, while a transaction changes the same table
+    "could not serialize access",  # BigQuery, PostgreSQL
+    "too many dml statements",  # BigQuery, which lets twenty wait
+    "transaction conflict",  # DuckLake
+    "database is locked",  # SQLite as the catalog of a DuckLake
+    "conflict on update",  # DuckDB
+)
+_PATIENCE = 120.0  # seconds; as long as a merge that stands in the way may take
+
+
+class Warehouse:
+    """Statements and loads at the destination of ``pipeline``; safe to use from several threads.
+
+    Use as a context manager: one connection stays open, which on DuckDB also keeps every other
+    process out for as long. A statement that the load of another table's rows stands in the way of
+    is tried again.
+
+    Args:
+        pipeline: names the destination and the dataset.
+        memory: the budget in which a DuckDB destination takes part; None where nothing is loaded.
+
+    Example::
+
+        with Warehouse(pipeline) as warehouse:
+            warehouse.rows(f"SELECT count(*) FROM {warehouse.name('people')}")
+
+    Raises:
+        SettingsError: the destination cannot hold the guarantees; see `destinations`.
+        Busy: another process has the DuckDB file open.
+        DestinationError: anything else the destination says; its text holds no values.
+    """
+
+    def __init__(self, pipeline: dlt.Pipeline, memory: MemoryBudget | None = None) -> None:
+        self._outer = pipeline
+        self._budget = memory or MemoryBudget()
+        self._lock = threading.RLock()
+        self._stack = ExitStack()
+        self._pipeline: dlt.Pipeline
+        self._client: SqlClientBase[Any]
+        self._memory: DestinationMemory | None = None
+
+    def __enter__(self) -> Warehouse:
+        """Connect, and load what an earlier process extracted and did not get to load."""
+        try:
+            with translated("open", "the ledger"):
+                require_guarantees(self._outer)
+                self._apart(self._connect)
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    @property
+    def is_one_process(self) -> bool:
+        """Whether the destination itself admits one process at a time: a DuckDB file does."""
+        return name_of(self._outer) == "duckdb"
+
+    def load(self, tables: Mapping[Table, Iterable[pa.Table]]) -> None:
+        """Load rows, merged by their keys; a table without rows is made all the same."""
+
+        def rows(table: Table, given: Iterable[pa.Table]) -> Iterator[pa.Table]:
+            load_id = dlt.current.load_package_state()["load_id"]
+            schema = table.arrow_schema
+            yield schema.empty_table()
+            for part in given:
+                stamp = pa.repeat(pa.scalar(load_id), part.num_rows)
+                position = part.schema.get_field_index("_dlt_load_id")
+                yield part.set_column(position, schema.field("_dlt_load_id"), stamp).cast(schema)
+
+        resources = [resource_for(table, rows(table, given)) for table, given in tables.items()]
+        with translated("write", "the ledger"):
+            try:
+                self._apart(lambda: self._run(resources))
+            except Exception as error:
+                if not self.make_room(error):
+                    raise
+                self._apart(self._load_pending)
+
+    def make_room(self, error: Exception) -> bool:
+        """Give DuckDB more memory, if that is what a load failed of; False if not."""
+        with self._lock:
+            return self._memory is not None and self._memory.make_room(error)
+
+    def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Run one statement; its rows, if it has some."""
+        with self._lock, translated("use", "the ledger"):
+            try:
+                return self._unless_in_conflict(sql, *parameters)
+            except Exception as error:
+                # What DuckDB has no memory for has not been done.
+                if not self.make_room(error):
+                    raise
+                return self._unless_in_conflict(sql, *parameters)
+
+    def read(self, sql: str, *parameters: Any) -> Iterator[pa.Table]:
+        """The rows of one query, 100,000 at a time."""
+        with (
+            self._lock,
+            translated("read", "the ledger"),
+            self._client.execute_query(sql, *parameters) as cursor,
+        ):
+            yield from cursor.iter_arrow(_CHUNK)
+
+    def insert(self, table: Table, columns: Mapping[str, Any]) -> None:
+        """Insert one row that belongs to no load; None leaves a column null."""
+        # A None has no type, which BigQuery asks of every parameter.
+        known = {name: value for name, value in columns.items() if value is not None}
+        given = {**known, "_dlt_load_id": _NOT_LOADED}
+        names, marks = ", ".join(given), ", ".join(["%s"] * len(given))
+        self.rows(
+            f"INSERT INTO {self.name(table.name)} ({names}) VALUES ({marks})", *given.values()
+        )
+
+    def name(self, table: str) -> str:
+        """The qualified name of a table."""
+        return self._client.make_qualified_table_name(table)
+
+    def has_table(self, table: str) -> bool:
+        """Whether the destination has the table yet."""
+        with self._lock, translated("read", "the ledger"):
+            try:
+                self._client.execute_sql(f"SELECT 1 FROM {self.name(table)} WHERE 1 = 0")
+            except DestinationUndefinedEntity:
+                return False
+        return True
+
+    def undocumented(self, table: Table) -> list[str]:
+        """The columns that undocumented fields have made, quoted for a statement."""
+        nothing = f"SELECT * FROM {self.name(table.name)} WHERE 1 = 0"
+        with (
+            self._lock,
+            translated("read", "the ledger"),
+            self._client.execute_query(nothing) as cursor,
+        ):
+            names = [column[0] for column in cursor.description]
+        return [
+            self._client.escape_column_name(name, casefold=False)
+            for name in names
+            if table.column(name.lower()) is None
+        ]
+
+    def _unless_in_conflict(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        # The destination has taken back what it calls a conflict, so an INSERT is safe as well.
+        again = Retrying(
+            retry=retry_if_exception(_is_conflict),
+            wait=wait_random_exponential(multiplier=0.2, max=10),
+            stop=stop_after_delay(_PATIENCE),
+            reraise=True,
+        )
+        return [tuple(row) for row in again(self._client.execute_sql, sql, *parameters) or ()]
+
+    def _connect(self) -> None:
+        outer = self._outer
+        self._pipeline = dlt.pipeline(
+            f"{outer.pipeline_name}_ledger",
+            destination=outer.destination,
+            dataset_name=outer.dataset_name,
+            pipelines_dir=outer.pipelines_dir,
+        )
+        self._client = self._pipeline.sql_client()
+        self._client.open_connection()
+        self._stack.callback(self._client.close_connection)
+        if self.is_one_process:
+            self._memory = DestinationMemory(outer, self._client)
+            self._budget.add("destination", self._limit)
+            self._stack.callback(self._budget.remove, "destination")
+        if self._pipeline.has_pending_data:
+            # Now, and not with the next load: its input rows may be of someone erased by then.
+            self._load_pending()
+
+    def _limit(self, share: Share) -> None:
+        with self._lock:
+            if self._memory is not None:
+                self._memory.limit(share)
+
+    def _load_pending(self) -> None:
+        self._pipeline.run()
+
+    def _run(self, resources: list[DltResource]) -> None:
+        info: LoadInfo = self._pipeline.run(
+            resources, schema=dlt.Schema(self._pipeline.pipeline_name)
+        )
+        info.raise_on_failed_jobs()
+
+    def _apart(self, work: Callable[[], None]) -> None:
+        """Do work with this pipeline while the outer one may be extracting.
+
+        dlt keeps the context of a running extract by thread and one active pipeline by process: so
+        it takes a thread of its own, and the outer pipeline is made active again.
+        """
+        with self._lock, ThreadPoolExecutor(1, thread_name_prefix="ledger") as thread:
+            try:
+                thread.submit(work).result()
+            finally:
+                self._outer.activate()
+
+
+def _is_conflict(error: BaseException) -> bool:
+    said = str(error).lower()
+    return any(text in said for text in _CONFLICTS)
+
+
+@contextmanager
+def translated(verb: str, what: str) -> Iterator[None]:
+    """Turn whatever the destination raises into an error of ours, without its values.
+
+    Raises:
+        Busy: another process has the DuckDB file open.
+        DestinationError: anything else.
+    """
+    try:
+        yield
+    except (DestinationError, Busy, UsageError):
+        raise
+    except Exception as error:
+        if _LOCKED in str(error).lower():
+            raise Busy(
+                "Another process has the DuckDB file open: a second run, a notebook or a DuckDB "
+                "shell. Run again when it has ended; nothing was bought."
+            ) from error
+        raise DestinationError(
+            f"Could not {verb} {what} at the destination: {type(error).__name__}."
+        ) from error
