@@ -40,7 +40,7 @@ class duckdb(dlt.destinations.duckdb):  # noqa: N801 - the name dlt gives to thi
 
     Example::
 
-        pass
+        from amplemarket_source.destination import duckdb
 
         pipeline = dlt.pipeline("amplemarket", destination=duckdb("leads.duckdb"))
     """

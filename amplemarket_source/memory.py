@@ -125,6 +125,7 @@ class DestinationMemory:
         [(self._without,)] = client.execute_sql("SELECT current_setting('memory_limit')") or [("",)]
         if pipeline.destination is not None:
             pipeline.destination.caps_params.setdefault("max_parallel_load_jobs", _JOBS)
+        self.limit(_SHARES[_BETWEEN]["destination"])
 
     def limit(self, share: Share) -> None:
         """Keep to ``share`` from now on."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from amplemarket_source.identity import lead_key
 from amplemarket_source.model import PEOPLE, RequestRecord
 from amplemarket_source.transform.match import Matched, echo_schema, match
-from amplemarket_source.workbench import open_workbench
+from amplemarket_source.workbench import Workbench
 
 RECORD = RequestRecord("key-1", PEOPLE, "completed", "18", 3, 1.5, 0.0)
 Lead = dict[str, str]
@@ -26,18 +25,14 @@ LEADS: list[Lead] = [
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     folder: Path = tmp_path_factory.mktemp("workbench")
-    with open_workbench(folder) as connection:
-        yield connection
+    with Workbench(folder) as workbench:
+        yield workbench
 
 
-def ask(work: duckdb.DuckDBPyConnection, leads: list[Lead]) -> None:
-    work.execute("CREATE OR REPLACE TABLE request_leads (request_key TEXT, lead_key TEXT)")
-    work.execute(
-        "CREATE OR REPLACE TABLE asked_fields (lead_key TEXT, email TEXT, linkedin_url TEXT, "
-        "company_domain TEXT, company_name TEXT, name TEXT, title TEXT, domain TEXT)"
-    )
+def ask(work: Workbench, leads: list[Lead]) -> None:
+    work.clear("request_leads", "asked_fields")
     for lead in leads:
         key = lead_key(PEOPLE, lead)
         work.execute("INSERT INTO request_leads VALUES ('key-1', ?)", [key])
@@ -64,7 +59,7 @@ def by_lead(matched: Matched) -> dict[str, tuple[str, str | None]]:
 )
 @given(order=st.permutations(range(3)), missing=st.sets(st.integers(0, 2)))
 def test_rows_match_in_any_order_and_a_lead_without_a_row_is_unanswered(
-    work: duckdb.DuckDBPyConnection, order: list[int], missing: set[int]
+    work: Workbench, order: list[int], missing: set[int]
 ) -> None:
     ask(work, LEADS)
     rows = [
@@ -85,16 +80,14 @@ def test_rows_match_in_any_order_and_a_lead_without_a_row_is_unanswered(
         {"email": "ada@initech.example", "name": None},
     ],
 )
-def test_a_row_matches_whatever_way_the_api_spells_the_echo(
-    work: duckdb.DuckDBPyConnection, echo: Lead
-) -> None:
+def test_a_row_matches_whatever_way_the_api_spells_the_echo(work: Workbench, echo: Lead) -> None:
     ask(work, LEADS)
     matched = match(RECORD, answer({"status": "not_found", **echo}), work)
     assert by_lead(matched)[lead_key(PEOPLE, LEADS[0])] == ("not_found", None)
 
 
 def test_a_row_that_echoes_only_some_fields_belongs_to_the_one_lead_it_can_mean(
-    work: duckdb.DuckDBPyConnection,
+    work: Workbench,
 ) -> None:
     ask(work, LEADS)
     matched = match(
@@ -103,7 +96,7 @@ def test_a_row_that_echoes_only_some_fields_belongs_to_the_one_lead_it_can_mean(
     assert by_lead(matched)[lead_key(PEOPLE, LEADS[2])] == ("enriched", "p")
 
 
-def test_a_row_that_could_mean_two_leads_is_left_over(work: duckdb.DuckDBPyConnection) -> None:
+def test_a_row_that_could_mean_two_leads_is_left_over(work: Workbench) -> None:
     two = [{"name": "Alan Turing", "company_name": company} for company in ("A", "B")]
     ask(work, two)
     matched = match(
@@ -114,7 +107,7 @@ def test_a_row_that_could_mean_two_leads_is_left_over(work: duckdb.DuckDBPyConne
 
 
 def test_an_extra_row_and_a_second_answer_are_left_over_with_the_person(
-    work: duckdb.DuckDBPyConnection,
+    work: Workbench,
 ) -> None:
     ask(work, LEADS[:1])
     matched = match(
@@ -132,7 +125,7 @@ def test_an_extra_row_and_a_second_answer_are_left_over_with_the_person(
 
 
 def test_an_undocumented_status_leaves_the_lead_unanswered(
-    work: duckdb.DuckDBPyConnection,
+    work: Workbench,
 ) -> None:
     ask(work, LEADS[:1])
     matched = match(RECORD, answer({"status": "pending", **LEADS[0]}), work)
@@ -141,7 +134,7 @@ def test_an_undocumented_status_leaves_the_lead_unanswered(
 
 
 def test_an_undocumented_status_does_not_hide_the_answer_beside_it(
-    work: duckdb.DuckDBPyConnection,
+    work: Workbench,
 ) -> None:
     ask(work, LEADS[:1])
     matched = match(

@@ -91,11 +91,11 @@ def erase(
 def _suppress(warehouse: Warehouse, keys: set[str], at: datetime) -> None:
     results = warehouse.name(ENRICHMENT_RESULTS.name)
     for some in portions(keys):
-        marks = marks(some)
+        places = marks(some)
         known = {
             row[0]
             for row in warehouse.rows(
-                f"SELECT lead_key FROM {results} WHERE kind = 'people' AND lead_key IN ({marks})",
+                f"SELECT lead_key FROM {results} WHERE kind = 'people' AND lead_key IN ({places})",
                 *some,
             )
         }
@@ -136,16 +136,16 @@ def _blank(warehouse: Warehouse, keys: set[str], people: set[str], rejected: set
     told = ["person_id", "result_id", *warehouse.undocumented(ENRICHMENT_RESULTS)]
     untold = ", ".join(f"{name} = NULL" for name in told)
     for some in portions(keys):
-        marks = marks(some)
-        warehouse.rows(f"UPDATE {rejects} SET raw = NULL WHERE lead_key IN ({marks})", *some)
+        places = marks(some)
+        warehouse.rows(f"UPDATE {rejects} SET raw = NULL WHERE lead_key IN ({places})", *some)
         warehouse.rows(
             f"UPDATE {warehouse.name(LEADS.name)} SET {nothing} "
-            f"WHERE kind = 'people' AND lead_key IN ({marks})",
+            f"WHERE kind = 'people' AND lead_key IN ({places})",
             *some,
         )
         # Last: until here the row says whose leads they are.
         warehouse.rows(
             f"UPDATE {results} SET status = 'gdpr_removed', {untold} "
-            f"WHERE kind = 'people' AND lead_key IN ({marks})",
+            f"WHERE kind = 'people' AND lead_key IN ({places})",
             *some,
         )

@@ -81,6 +81,9 @@ class Warehouse:
             with translated("open", "the ledger"):
                 require_guarantees(self._outer)
                 self._apart(self._connect)
+            if self._memory is not None:
+                self._budget.add("destination", self._limit)
+                self._stack.callback(self._budget.remove, "destination")
         except BaseException:
             self._stack.close()
             raise
@@ -201,8 +204,6 @@ class Warehouse:
         self._stack.callback(self._client.close_connection)
         if self.is_one_process:
             self._memory = DestinationMemory(outer, self._client)
-            self._budget.add("destination", self._limit)
-            self._stack.callback(self._budget.remove, "destination")
         if self._pipeline.has_pending_data:
             # Now, and not with the next load: its input rows may be of someone erased by then.
             self._load_pending()

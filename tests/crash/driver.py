@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import dlt
-from amplemarket_source.run.session.session import Run
 from dlt.common.storages.load_package import PackageStorage
 from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 from dlt.load.load import Load
@@ -23,11 +22,13 @@ from amplemarket_source.destination import duckdb
 from amplemarket_source.identity import lead_key
 from amplemarket_source.journal import Journal
 from amplemarket_source.ledger import Ledger
-from amplemarket_source.load.waves import load_pending, load_waves
+from amplemarket_source.load import resources as load_resources
+from amplemarket_source.load.waves import load_pending
 from amplemarket_source.model import PEOPLE
 from amplemarket_source.pages import SpooledRequest
 from amplemarket_source.schema.tables import TABLES
 from amplemarket_source.settings import resolve_settings
+from tests.support.steps import SteppedRun, open_ledger
 
 Matches = Callable[..., bool]
 
@@ -76,7 +77,7 @@ BOUNDARIES: dict[str, tuple[Any, str, Matches]] = {
     "pages start": (SpooledRequest, "start", _always),
     "page": (SpooledRequest, "add", _always),
     "pages complete": (SpooledRequest, "complete", _always),
-    "erase": (Run, "erase", _always),
+    "erase": (load_resources, "erase", _always),
     "extract": (Pipeline, "extract", _named("")),
     "normalise": (Pipeline, "normalize", _named("")),
     "load": (Pipeline, "load", _named("")),
@@ -138,33 +139,35 @@ def run_once(folder: Path, url: str, mode: str, on_ambiguous: str) -> None:
         pipeline.run(amplemarket(leads=LEADS, **settings))
         return
     load_pending(pipeline)
-    with Run(pipeline, resolve_settings(**settings)) as run:
+    with SteppedRun(pipeline, resolve_settings(**settings)) as run:
         run.prepare({PEOPLE: LEADS})
-        load_waves(pipeline, run)
+        run.load()
 
 
 def dump(folder: Path) -> dict[str, Any]:
     """What the warehouse holds, as far as an undisturbed run would give the same."""
     pipeline = pipeline_in(folder, "waves")
-    with Ledger(pipeline) as ledger:
+    with open_ledger(pipeline) as ledger:
         tables = {
             name: sorted(
                 json.dumps(_row(ledger, name, columns), default=str)
                 for columns in _rows(ledger, name)
             )
             for name in TABLES
-            if name != "enrichment_requests" and ledger.has_table(name)
+            if name != "enrichment_requests" and ledger.warehouse.has_table(name)
         }
-        results = ledger.rows(f"SELECT lead_key FROM {ledger.name('enrichment_results')}")
-        held = ledger.rows(
-            f"SELECT DISTINCT m.lead_key FROM {ledger.name('_amplemarket_request_leads')} m "
-            f"JOIN {ledger.name('enrichment_requests')} r ON r.request_key = m.request_key "
+        results = ledger.warehouse.rows(
+            f"SELECT lead_key FROM {ledger.warehouse.name('enrichment_results')}"
+        )
+        held = ledger.warehouse.rows(
+            f"SELECT DISTINCT m.lead_key FROM {ledger.warehouse.name('_amplemarket_request_leads')} m "
+            f"JOIN {ledger.warehouse.name('enrichment_requests')} r ON r.request_key = m.request_key "
             "WHERE r.status = 'held'"
         )
-        requests = ledger.rows(
+        requests = ledger.warehouse.rows(
             "SELECT request_id, status, email_credits_max + phone_credits_max, "
             "coalesce(email_credits_estimated, 0), coalesce(phone_credits_estimated, 0), "
-            f"loaded_at IS NOT NULL FROM {ledger.name('enrichment_requests')}"
+            f"loaded_at IS NOT NULL FROM {ledger.warehouse.name('enrichment_requests')}"
         )
         return {
             "tables": tables,
@@ -177,7 +180,7 @@ def dump(folder: Path) -> dict[str, Any]:
 
 def _rows(ledger: Ledger, name: str) -> list[dict[str, Any]]:
     columns = [column.name for column in TABLES[name].columns]
-    rows = ledger.rows(f"SELECT {', '.join(columns)} FROM {ledger.name(name)}")
+    rows = ledger.warehouse.rows(f"SELECT {', '.join(columns)} FROM {ledger.warehouse.name(name)}")
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 

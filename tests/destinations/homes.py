@@ -16,7 +16,7 @@ from typing import Any
 import dlt
 import duckdb
 
-from amplemarket_source.load import duckdb_merge
+from amplemarket_source import destination
 from tests.destinations.environments import ENVIRONMENTS
 from tests.destinations.servers import (
     PROJECT,
@@ -52,7 +52,7 @@ class Home:
 
 
 def _duckdb(_: str, folder: Path) -> Any:
-    return duckdb_merge.duckdb(str(folder / "warehouse.duckdb"))
+    return destination.duckdb(str(folder / "warehouse.duckdb"))
 
 
 _connect = duckdb.connect

@@ -11,11 +11,11 @@ from uuid import uuid4
 
 import dlt
 
-from amplemarket_source.ledger import Ledger
 from amplemarket_source.sandbox import SandboxOptions, SandboxServer
 from tests.destinations.homes import Home
 from tests.purchase.shop import Shop
 from tests.support.clock import ManualClock
+from tests.support.steps import open_ledger
 
 __all__ = ["KEY", "Household"]
 
@@ -89,7 +89,7 @@ class Household(Shop):
 
     def counts(self) -> dict[str, int]:
         """Rows by table of the contract, in one statement."""
-        from amplemarket_source.run.session.status import row_counts
+        from amplemarket_source.run.status import row_counts
 
-        with Ledger(self.pipeline()) as ledger:
-            return row_counts(ledger)
+        with open_ledger(self.pipeline()) as ledger:
+            return row_counts(ledger.warehouse)

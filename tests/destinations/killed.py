@@ -7,9 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 import dlt
-from amplemarket_source.run.session.session import Run
 
-from amplemarket_source.load.waves import load_pending, load_waves
+from amplemarket_source.load.waves import load_pending
 from amplemarket_source.model import PEOPLE
 from amplemarket_source.settings import resolve_settings
 from tests.crash.driver import die_at
@@ -17,6 +16,7 @@ from tests.destinations.homes import Home
 from tests.destinations.household import KEY
 from tests.destinations.story import LEADS
 from tests.support.clock import ManualClock
+from tests.support.steps import SteppedRun
 
 
 def main() -> None:
@@ -31,11 +31,11 @@ def main() -> None:
         api_key=KEY, base_url=url, requests_per_minute=600_000, refresh_after="0s"
     )
     load_pending(pipeline)
-    with Run(pipeline, settings, ManualClock(datetime.fromisoformat(started))) as run:
+    with SteppedRun(pipeline, settings, ManualClock(datetime.fromisoformat(started))) as run:
         run.prepare({PEOPLE: LEADS})
         # Counted from here on: the plan has been recorded by a load of its own.
         die_at("load job", "before", int(nth))
-        load_waves(pipeline, run)
+        run.load()
 
 
 if __name__ == "__main__":

@@ -15,16 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from amplemarket_source.run.session.session import Run
-
-from amplemarket_source.ledger import Ledger
-from amplemarket_source.load.waves import load_pending, load_waves
+from amplemarket_source.load.waves import load_pending
 from amplemarket_source.model import COMPANIES, PEOPLE
 from amplemarket_source.privacy.erase import erase, identifier_keys
 from amplemarket_source.report import RunReport
 from amplemarket_source.sandbox.faults import Fault
 from tests.destinations.household import Household
 from tests.destinations.recount import differences
+from tests.support.steps import SteppedRun, open_ledger
 
 __all__ = ["CHAPTERS", "FORGOTTEN", "LEADS", "LONG_TEXT", "REMOVED_LATER", "Seen", "Story"]
 
@@ -132,9 +130,9 @@ def _nothing(household: Household) -> Seen:
     household.sandbox.configure(children="none", nulls=True)
     pipeline = household.pipeline()
     load_pending(pipeline)
-    with Run(pipeline, household.settings(), household.clock) as run:
+    with SteppedRun(pipeline, household.settings(), household.clock) as run:
         run.prepare({PEOPLE: LEADS, COMPANIES: [{"domain": "globex.example"}]})
-        load_waves(pipeline, run)
+        run.load()
     return _look(household, run.report, values=False, columns=columns_of(household))
 
 
@@ -186,7 +184,7 @@ def _held(household: Household) -> Seen:
 
 def _forgotten(household: Household) -> Seen:
     """A person is erased, and asked for again."""
-    with Ledger(household.pipeline()) as ledger:
+    with open_ledger(household.pipeline()) as ledger:
         erase(
             ledger,
             lead_keys=identifier_keys(FORGOTTEN, None),

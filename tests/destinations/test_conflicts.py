@@ -8,9 +8,9 @@ import sys
 import pytest
 from amplemarket_source.purchase import warehouse
 
-from amplemarket_source.ledger import Ledger
 from tests.destinations.groups import on
 from tests.destinations.story import Story
+from tests.support.steps import open_ledger
 
 HOLD = """
 import sqlite3, sys
@@ -30,8 +30,10 @@ def test_a_statement_waits_for_the_catalog_that_another_connection_has_locked(
     story.after("nothing")
     household = story.household
     conflicts = []
-    with Ledger(household.pipeline()) as ledger:
-        key = ledger.rows(f"SELECT request_key FROM {ledger.name('enrichment_requests')}")[0][0]
+    with open_ledger(household.pipeline()) as ledger:
+        key = ledger.warehouse.rows(
+            f"SELECT request_key FROM {ledger.warehouse.name('enrichment_requests')}"
+        )[0][0]
         other = subprocess.Popen(
             [sys.executable, "-c", HOLD, str(household.folder / "lake.sqlite")],
             stdin=subprocess.PIPE,

@@ -7,17 +7,16 @@ from pathlib import Path
 
 import dlt
 import pytest
-from amplemarket_source.run.session.doctor import examine
-from amplemarket_source.run.session.session import Run
 
 from amplemarket_source.clock import SystemClock
 from amplemarket_source.errors import Busy, DestinationError
-from amplemarket_source.ledger import Ledger
+from amplemarket_source.run.doctor import examine
 from amplemarket_source.schema.tables import TABLES
 from tests.destinations.homes import Home
 from tests.destinations.household import Household
 from tests.destinations.story import FORGOTTEN, Story
 from tests.destinations.type_names import types_of
+from tests.support.steps import SteppedRun, open_ledger
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -111,7 +110,7 @@ def test_a_request_whose_outcome_nobody_knows_is_held(story: Story) -> None:
     seen = story.after("held")
     assert seen.notes["first"] == 5
     assert seen.posts == seen.notes["posts"]
-    with Ledger(story.household.pipeline()) as ledger:
+    with open_ledger(story.household.pipeline()) as ledger:
         held = [r for r in ledger.open_requests() if r.status == "held"]
     assert [r.lead_count for r in held] == [1]
 
@@ -160,25 +159,25 @@ def test_a_second_run_from_another_machine_is_refused(story: Story) -> None:
         pipelines_dir=str(household.folder / "another machine"),
     )
     with household.opened(), pytest.raises(Busy, match="another machine"):
-        Run(other, household.settings(), household.clock).__enter__()
-    with Run(other, household.settings(), household.clock) as second:
-        second.ledger.open_requests()
+        SteppedRun(other, household.settings(), household.clock).__enter__()
+    with SteppedRun(other, household.settings(), household.clock) as second:
+        second.session.ledger.open_requests()
 
 
 @pytest.mark.guarantee("a failing statement is seen to fail")
 def test_a_statement_that_must_fail_fails(story: Story) -> None:
     story.after("nothing")
-    with Ledger(story.household.pipeline()) as ledger:
-        people = ledger.name("people")
-        before = ledger.rows(f"SELECT count(*) FROM {people}")
+    with open_ledger(story.household.pipeline()) as ledger:
+        people = ledger.warehouse.name("people")
+        before = ledger.warehouse.rows(f"SELECT count(*) FROM {people}")
         for statement in (
             f"INSERT INTO {people} (id, no_such_column) VALUES ('x', 'y')",
             f"UPDATE {people} SET no_such_column = 'x' WHERE 1 = 1",
             "SELECT FROM WHERE",
         ):
             with pytest.raises(DestinationError):
-                ledger.rows(statement)
-        assert ledger.rows(f"SELECT count(*) FROM {people}") == before
+                ledger.warehouse.rows(statement)
+        assert ledger.warehouse.rows(f"SELECT count(*) FROM {people}") == before
 
 
 @pytest.mark.guarantee("doctor finds it usable and leaves nothing behind")

@@ -9,8 +9,6 @@ from typing import Any
 
 import dlt
 import pytest
-from amplemarket_source.run.session.doctor import Check, examine
-from amplemarket_source.run.session.session import Run
 from click.testing import CliRunner
 from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 
@@ -18,12 +16,14 @@ from amplemarket_source.cli.main import program
 from amplemarket_source.clock import SystemClock
 from amplemarket_source.errors import DestinationError, SettingsError
 from amplemarket_source.model import PEOPLE
+from amplemarket_source.run.doctor import Check, examine
 from amplemarket_source.sandbox import SandboxServer
 from amplemarket_source.settings import resolve_settings
 from amplemarket_source.warehouse.capabilities import CHECKED, require_guarantees
 from tests.destinations.environments import Missing
 from tests.destinations.homes import HOMES, opened
 from tests.destinations.servers import postgres_server
+from tests.support.steps import SteppedRun
 
 
 def pipeline(destination: Any, folder: Path) -> dlt.Pipeline:
@@ -38,7 +38,7 @@ def pipeline(destination: Any, folder: Path) -> dlt.Pipeline:
 def refusal(target: dlt.Pipeline) -> SettingsError:
     with SandboxServer() as server:
         settings = resolve_settings(api_key="sandbox-key", base_url=server.url)
-        with pytest.raises(SettingsError) as found, Run(target, settings) as run:
+        with pytest.raises(SettingsError) as found, SteppedRun(target, settings) as run:
             run.prepare({PEOPLE: [{"email": "ada@ada.example"}]})
         assert server.sandbox.calls == []
     return found.value

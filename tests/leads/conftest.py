@@ -7,32 +7,32 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
-from amplemarket_source.leads.intake import Intake, ingest, open_workbench
+from amplemarket_source.leads.intake import Intake, ingest
 from amplemarket_source.model import PEOPLE, Kind
+from amplemarket_source.workbench import Workbench
 
 SEEN_AT = datetime(2026, 3, 1, 12, 30, tzinfo=timezone.utc)
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with open_workbench(tmp_path / "run") as connection:
-        yield connection
+def work(tmp_path: Path) -> Iterator[Workbench]:
+    with Workbench(tmp_path / "run") as workbench:
+        yield workbench
 
 
 @pytest.fixture
-def intake(work: duckdb.DuckDBPyConnection) -> Callable[..., Intake]:
+def intake(work: Workbench) -> Callable[..., Intake]:
     def run(source: Any, kind: Kind = PEOPLE) -> Intake:
-        return ingest(source, kind, work, seen_at=SEEN_AT)
+        return ingest(work, source, kind, seen_at=SEEN_AT)
 
     return run
 
 
 @pytest.fixture
-def rows(work: duckdb.DuckDBPyConnection) -> Callable[..., list[tuple[Any, ...]]]:
+def rows(work: Workbench) -> Callable[..., list[tuple[Any, ...]]]:
     def run(table: str, columns: str = "*") -> list[tuple[Any, ...]]:
-        return work.sql(f"SELECT {columns} FROM {table} ORDER BY position").fetchall()
+        return work.rows(f"SELECT {columns} FROM {table} ORDER BY position")
 
     return run

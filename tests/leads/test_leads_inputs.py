@@ -19,9 +19,10 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from amplemarket_source.leads.intake import Intake, ingest, open_workbench
+from amplemarket_source.leads.intake import Intake, ingest
 from amplemarket_source.leads.query import query_leads
 from amplemarket_source.model import COMPANIES, PEOPLE
+from amplemarket_source.workbench import Workbench
 
 from .conftest import SEEN_AT
 
@@ -208,13 +209,13 @@ def test_values_of_any_type_are_text(
             None,
         )
     ]
-    with open_workbench(tmp_path / "other") as work:
+    with Workbench(tmp_path / "other") as work:
         path = tmp_path / "ids.jsonl"
         path.write_text(
             "".join(json.dumps({"email": email, "external_id": x}) + "\n" for x in ids[:-2])
         )
-        ingest(path, PEOPLE, work, seen_at=SEEN_AT)
-        again = work.sql("SELECT external_id FROM leads ORDER BY position").fetchall()
+        ingest(work, path, PEOPLE, seen_at=SEEN_AT)
+        again = work.rows("SELECT external_id FROM leads ORDER BY position")
     assert again == rows("leads", "external_id")[:-2]
 
 

@@ -14,8 +14,9 @@ import pytest
 
 from amplemarket_source.errors import InputError
 from amplemarket_source.identity import lead_key
-from amplemarket_source.leads.intake import Intake, open_workbench
+from amplemarket_source.leads.intake import Intake
 from amplemarket_source.model import COMPANIES, PEOPLE
+from amplemarket_source.workbench import Workbench
 
 from .conftest import SEEN_AT
 
@@ -192,23 +193,22 @@ def test_the_order_of_a_large_file_is_kept(intake: Run, rows: Rows, tmp_path: Pa
 
 def test_the_workbench_is_its_owners_only_and_can_be_opened_again(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "run"
-    with open_workbench(folder) as work:
+    with Workbench(folder) as work:
         work.execute("CREATE TABLE kept AS SELECT 1 AS one")
     assert folder.stat().st_mode & 0o077 == 0
-    with open_workbench(folder, memory_limit="64MB") as work:
-        assert work.sql("SELECT normal_email(' A@b.example ') FROM kept").fetchall() == [
-            ("a@b.example",)
-        ]
+    with Workbench(folder) as work:
+        assert work.rows("SELECT normal_email(' A@b.example ') FROM kept") == [("a@b.example",)]
 
 
 MEASURE = """
 import resource, sys
 from datetime import datetime, timezone
 from pathlib import Path
-from amplemarket_source.model import (PEOPLE)
-from amplemarket_source.leads.intake import (open_workbench, ingest)
-with open_workbench(Path(sys.argv[2])) as work:
-    ingest(sys.argv[1], PEOPLE, work, seen_at=datetime.now(timezone.utc))
+from amplemarket_source.model import PEOPLE
+from amplemarket_source.leads.intake import ingest
+from amplemarket_source.workbench import Workbench
+with Workbench(Path(sys.argv[2])) as work:
+    ingest(work, sys.argv[1], PEOPLE, seen_at=datetime.now(timezone.utc))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 

@@ -11,19 +11,20 @@ import pytest
 from amplemarket_source.errors import ContractBroken
 from amplemarket_source.load.waves import _gathered, _Wave
 from amplemarket_source.model import PEOPLE, RequestRecord
-from amplemarket_source.pages import Spool, Summary
-from amplemarket_source.requests.collect import Answer
+from amplemarket_source.pages import CompletedRequest, Spool, Summary
 
 
-def _answer(folder: Path, name: str, size: int) -> Answer:
+def _answer(folder: Path, name: str, size: int) -> CompletedRequest:
     at = datetime(2026, 11, 23, tzinfo=timezone.utc)
     record = RequestRecord(name, PEOPLE, "completed", "18", 1, 0.5, 0.0)
     summary = Summary("completed", at, page_count=1, byte_count=size)
-    return Answer(record, Spool(folder).request(name), summary)
+    return CompletedRequest(record, Spool(folder).request(name), summary)
 
 
-def _queue(*items: Answer | BaseException | None) -> queue.Queue[Answer | BaseException | None]:
-    found: queue.Queue[Answer | BaseException | None] = queue.Queue()
+def _queue(
+    *items: CompletedRequest | BaseException | None,
+) -> queue.Queue[CompletedRequest | BaseException | None]:
+    found: queue.Queue[CompletedRequest | BaseException | None] = queue.Queue()
     for item in items:
         found.put(item)
     return found

@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 
-from amplemarket_source import run as run_module
 from amplemarket_source.api import ApiClient
 from amplemarket_source.api.transport import Timeouts
 from amplemarket_source.errors import AmplemarketError
 from amplemarket_source.report import RunReport
+from amplemarket_source.run import purchase
 from amplemarket_source.sandbox import Fault, SandboxOptions, SandboxServer
 from tests.purchase.shop import Shop
 from tests.support.clock import ManualClock
@@ -147,7 +147,7 @@ def trial_of(oddities: Sequence[Oddity], folder: Path, empty_warehouse: Path) ->
     clock = _PatientClock()
     options = SandboxOptions(requests_per_minute=None, page_size=2)
     with SandboxServer(options, clock=clock) as server, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_module, "ApiClient", partial(ApiClient, timeouts=_TIMEOUTS))
+        patch.setattr(purchase, "ApiClient", partial(ApiClient, timeouts=_TIMEOUTS))
         trial = Trial(oddities, Shop(folder / "shop", server, clock))
         trial.run()
         yield trial

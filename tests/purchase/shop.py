@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import dlt
-from amplemarket_source.run.session.session import Run
 
 from amplemarket_source import amplemarket
 from amplemarket_source.destination import duckdb
-from amplemarket_source.load.waves import load_pending, load_waves
+from amplemarket_source.load.waves import load_pending
 from amplemarket_source.model import PEOPLE
 from amplemarket_source.report import RunReport
 from amplemarket_source.sandbox import SandboxServer
 from amplemarket_source.settings import Settings, resolve_settings
 from tests.support.clock import ManualClock
+from tests.support.steps import SteppedRun
 
 __all__ = ["Shop", "email_leads"]
 
@@ -63,14 +63,14 @@ class Shop:
             **given,
         }
 
-    def opened(self, **settings: Any) -> Run:
-        return Run(self.pipeline(), self.settings(**settings), self.clock)
+    def opened(self, **settings: Any) -> SteppedRun:
+        return SteppedRun(self.pipeline(), self.settings(**settings), self.clock)
 
     def run(
         self,
         leads: Iterable[dict[str, str]] | None = (),
         *,
-        meanwhile: Callable[[Run], object] = lambda _: None,
+        meanwhile: Callable[[SteppedRun], object] = lambda _: None,
         **settings: Any,
     ) -> RunReport:
         """The whole of a run; ``leads=None`` resumes only."""
@@ -79,14 +79,14 @@ class Shop:
         with self.opened(**settings) as run:
             run.prepare({} if leads is None else {PEOPLE: list(leads)})
             meanwhile(run)
-            load_waves(pipeline, run)
+            run.load()
         return run.report
 
     def buy(self, leads: Iterable[dict[str, str]], **settings: Any) -> RunReport:
         """A run that reads answers onto the disk and ends before it loads them."""
         with self.opened(**settings) as run:
             run.prepare({PEOPLE: list(leads)})
-            list(run.answers())
+            list(run.completed())
         return run.report
 
     def wipe_disk(self) -> None:

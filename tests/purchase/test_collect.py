@@ -9,14 +9,13 @@ from typing import Any
 
 import dlt
 import pytest
-from amplemarket_source.run.session.session import Run
 
+from amplemarket_source import pages as pages_module
 from amplemarket_source.errors import DestinationError
-from amplemarket_source.load.waves import load_waves
 from amplemarket_source.model import PEOPLE
-from amplemarket_source.pages import spool as spool_module
 from amplemarket_source.sandbox import Fault
 from tests.purchase.shop import Shop, email_leads
+from tests.support.steps import SteppedRun
 
 
 def test_a_request_that_runs_longer_than_poll_timeout_is_still_running(shop: Shop) -> None:
@@ -82,7 +81,7 @@ def test_a_refused_key_ends_the_waiting_of_all_the_others(
             refused.wait(5)
         sleep(seconds)
 
-    def watch(run: Run) -> None:
+    def watch(run: SteppedRun) -> None:
         failed = run.report.failed
         monkeypatch.setattr(run.report, "failed", lambda error: (failed(error), refused.set()))
 
@@ -98,7 +97,7 @@ def test_a_run_that_is_told_to_stop_ends_its_waits_and_buys_nothing_more(
     shop.sandbox.configure(polls_until_done=1000, retry_after=3600)
     sleep = shop.clock.sleep
 
-    def interrupt(run: Run) -> None:
+    def interrupt(run: SteppedRun) -> None:
         def stop_in_a_long_wait(seconds: float) -> None:
             sleep(seconds)
             if seconds >= 0.5:
@@ -127,7 +126,7 @@ def test_no_credits_while_polling_stops_the_buying_and_keeps_the_request(shop: S
 def test_a_run_stopped_while_the_api_says_429_has_provably_not_sent(shop: Shop) -> None:
     shop.sandbox.set_faults("post_429")
 
-    def interrupt(run: Run) -> None:
+    def interrupt(run: SteppedRun) -> None:
         shop.clock.on_sleep = run.stop
 
     report = shop.run(email_leads("ada"), meanwhile=interrupt)
@@ -152,7 +151,7 @@ def test_a_disk_that_is_full_leaves_the_request_open(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(spool_module, "_write", full)
+        patch.setattr(pages_module, "_write", full)
         report = shop.run(email_leads("ada"))
     assert report.exit_code == 7
     assert "No space left" in str(report.errors[0])
@@ -165,7 +164,7 @@ def test_pages_complete_on_disk_load_without_a_call_and_are_removed_by_then(shop
     calls = len(shop.sandbox.calls)
     with shop.opened(base_url="http://127.0.0.1:9") as run:
         run.prepare({})
-        assert [answer.record.lead_count for answer in run.answers()] == [1]
+        assert [answer.record.lead_count for answer in run.completed()] == [1]
     shop.run(None, base_url="http://127.0.0.1:9")
     assert len(shop.sandbox.calls) == calls
     assert shop.outcomes() == {"ada": "enriched"}
@@ -233,12 +232,11 @@ def _refuse(*_: Any, **__: Any) -> None:
 def test_what_an_earlier_process_extracted_is_loaded_first(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline = shop.pipeline()
     with monkeypatch.context() as patch, shop.opened() as run:
         run.prepare({PEOPLE: email_leads("ada")})
         patch.setattr(dlt.Pipeline, "normalize", _refuse)
         with pytest.raises(DestinationError):
-            load_waves(pipeline, run)
+            run.load()
     assert shop.pipeline().has_pending_data
     shop.run(email_leads("bob"))
     assert shop.outcomes() == {"ada": "enriched", "bob": "enriched"}

@@ -7,21 +7,26 @@ from typing import Any
 
 import pytest
 
-from amplemarket_source.ledger import Ledger
+from amplemarket_source.identity import identifier_keys
 from amplemarket_source.model import PEOPLE
-from amplemarket_source.privacy.erase import erase, identifier_keys, scrub_pages
+from amplemarket_source.privacy.erase import erase
 from amplemarket_source.privacy.redact import Suppressions
+from amplemarket_source.run.forget import scrub_pages
+from amplemarket_source.warehouse.client import Warehouse
 from tests.purchase.shop import Shop, email_leads
+from tests.support.steps import open_ledger
 
 ADA = "ada@ada.example"
 
 
 def forget(shop: Shop, *, email: str = ADA, linkedin_url: str | None = None) -> None:
     keys = identifier_keys(email, linkedin_url)
-    with Ledger(shop.pipeline()) as ledger:
-        people = ledger.rows(f"SELECT id FROM {ledger.name('people')} WHERE email = %s", email)
+    with open_ledger(shop.pipeline()) as ledger:
+        people = ledger.warehouse.rows(
+            f"SELECT id FROM {ledger.warehouse.name('people')} WHERE email = %s", email
+        )
         erased = erase(
-            ledger,
+            ledger.warehouse,
             lead_keys=keys,
             person_ids=[row[0] for row in people],
             at=shop.clock.now(),
@@ -90,7 +95,7 @@ def test_an_erased_person_is_never_bought_again_by_any_spelling(shop: Shop) -> N
     report = shop.run(
         [{"email": " ADA@Ada.example"}, {"email": ADA, "title": "CTO"}], refresh_after="0s"
     )
-    assert (shop.posts(), report.plans[0].suppressed) == (posts, 2)
+    assert (shop.posts(), report.plan.kinds[0].suppressed) == (posts, 2)
     assert mentions(shop, "ada@ada") == []
 
 
@@ -168,20 +173,20 @@ def test_an_erasure_that_dies_half_way_is_finished_by_the_next(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.run([{"email": ADA, "external_id": "1"}, {"email": ADA, "title": "CTO"}])
-    rows = Ledger.rows
+    rows = Warehouse.rows
     for allowed in range(1, 30, 4):
         left = allowed
 
-        def dying(ledger: Ledger, sql: str, *values: Any) -> Any:
+        def dying(warehouse: Warehouse, sql: str, *values: Any) -> Any:
             nonlocal left
             if sql.startswith(("UPDATE", "DELETE", "INSERT")):
                 left -= 1
                 if left < 0:
                     raise KeyboardInterrupt
-            return rows(ledger, sql, *values)
+            return rows(warehouse, sql, *values)
 
         with monkeypatch.context() as patch:
-            patch.setattr(Ledger, "rows", dying)
+            patch.setattr(Warehouse, "rows", dying)
             try:
                 forget(shop)
             except KeyboardInterrupt:
@@ -224,8 +229,13 @@ def test_leads_and_rejects_that_spell_the_profile_otherwise_are_blanked_as_well(
             {"linkedin_url": f"{url}-king"},
         ]
     )
-    with Ledger(shop.pipeline()) as ledger:
-        erase(ledger, lead_keys=identifier_keys(None, url), person_ids=[], at=shop.clock.now())
+    with open_ledger(shop.pipeline()) as ledger:
+        erase(
+            ledger.warehouse,
+            lead_keys=identifier_keys(None, url),
+            person_ids=[],
+            at=shop.clock.now(),
+        )
     assert shop.rows("SELECT linkedin_url FROM leads WHERE linkedin_url IS NOT NULL") == [
         (f"{url}-king",)
     ]
@@ -234,8 +244,8 @@ def test_leads_and_rejects_that_spell_the_profile_otherwise_are_blanked_as_well(
 
 
 def test_suppressing_somebody_unknown_touches_nobody_else(shop: Shop) -> None:
-    with Ledger(shop.pipeline()) as ledger:
-        erase(ledger, lead_keys=[], person_ids=["nobody"], at=shop.clock.now())
+    with open_ledger(shop.pipeline()) as ledger:
+        erase(ledger.warehouse, lead_keys=[], person_ids=["nobody"], at=shop.clock.now())
     with shop.opened() as run:
-        plan = run.prepare({PEOPLE: email_leads("ada")})[0]
+        plan = run.prepare({PEOPLE: email_leads("ada")}).kinds[0]
     assert (plan.suppressed, plan.to_buy) == (0, 1)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amplemarket_source.purchase import journal as journal_module
 
+from amplemarket_source import journal as journal_module
 from amplemarket_source.errors import LedgerError
 from amplemarket_source.journal import Journal, JournalEntry
 
@@ -20,9 +20,9 @@ def test_the_last_line_counts_and_survives_the_process(tmp_path: Path) -> None:
     journal.write("accepted", "r1", "18")
     journal.write("posting", "r2")
     found = Journal(tmp_path / "journal.jsonl")
-    assert found.trace("r1") == JournalEntry("accepted", "18")
-    assert found.trace("r2") == JournalEntry("posting")
-    assert found.trace("r3") is None
+    assert found.entry("r1") == JournalEntry("accepted", "18")
+    assert found.entry("r2") == JournalEntry("posting")
+    assert found.entry("r3") is None
 
 
 def test_a_line_cut_by_a_power_failure_was_not_written(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_a_line_cut_by_a_power_failure_was_not_written(tmp_path: Path) -> None:
     Journal(path).write("posting", "r1")
     path.write_bytes(path.read_bytes()[:-3])
     found = Journal(path)
-    assert found.trace("r1") == JournalEntry("intended")
+    assert found.entry("r1") == JournalEntry("intended")
     assert path.read_bytes() == whole, "the next line is not glued to it"
 
 
@@ -68,7 +68,7 @@ def test_a_line_that_does_not_fit_the_disk_leaves_the_file_as_it_was(
         journal.write("posting", "r1")
     monkeypatch.setattr(journal_module, "_force", force)
     journal.write("refused", "r1")
-    assert Journal(path).trace("r1") == JournalEntry("refused")
+    assert Journal(path).entry("r1") == JournalEntry("refused")
 
 
 def test_settled_requests_are_forgotten(tmp_path: Path) -> None:
@@ -77,5 +77,5 @@ def test_settled_requests_are_forgotten(tmp_path: Path) -> None:
     journal.write("accepted", "r1", "18")
     journal.write("posting", "r2")
     journal.keep_only({"r2"})
-    assert (Journal(path).trace("r1"), Journal(path).trace("r2")) == (None, JournalEntry("posting"))
+    assert (Journal(path).entry("r1"), Journal(path).entry("r2")) == (None, JournalEntry("posting"))
     assert path.stat().st_mode & 0o077 == 0

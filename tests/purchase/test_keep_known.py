@@ -7,17 +7,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from amplemarket_source.leads.intake import open_workbench
-from amplemarket_source.planning import keep_known
 from amplemarket_source.schema.tables import ENRICHMENT_RESULTS
+from amplemarket_source.transform.outcomes import without_lost_answers
+from amplemarket_source.workbench import Workbench
 
 
 def test_an_unanswered_lead_keeps_the_person_or_the_erasure_it_had(tmp_path: Path) -> None:
-    work = open_workbench(tmp_path)
-    work.execute("CREATE TABLE known (kind TEXT, lead_key TEXT, status TEXT)")
+    workbench = Workbench(tmp_path)
     had = {"a": "enriched", "b": "gdpr_removed", "c": "not_found", "d": "unanswered"}
-    work.executemany("INSERT INTO known VALUES ('people', ?, ?)", list(had.items()))
-    work.execute("INSERT INTO known VALUES ('companies', 'e', 'enriched')")
+    for known in [*(("people", *one) for one in had.items()), ("companies", "e", "enriched")]:
+        workbench.execute("INSERT INTO known (kind, lead_key, status) VALUES (?, ?, ?)", known)
     schema = ENRICHMENT_RESULTS.arrow_schema
     rows = [
         {
@@ -30,7 +29,7 @@ def test_an_unanswered_lead_keeps_the_person_or_the_erasure_it_had(tmp_path: Pat
         }
         for key, status in [*((key, "unanswered") for key in "abcde"), ("a", "enriched")]
     ]
-    kept = keep_known(pa.Table.from_pylist(rows, schema=schema), work)
+    kept = without_lost_answers(pa.Table.from_pylist(rows, schema=schema), workbench)
     assert kept.schema == schema
     assert sorted(zip(kept["lead_key"].to_pylist(), kept["status"].to_pylist(), strict=True)) == [
         ("a", "enriched"),

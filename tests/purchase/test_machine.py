@@ -29,13 +29,15 @@ from hypothesis.stateful import (
 )
 
 from amplemarket_source.errors import Busy
-from amplemarket_source.identity import lead_key
+from amplemarket_source.identity import identifier_keys, lead_key
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.model import PEOPLE
-from amplemarket_source.privacy.erase import erase, identifier_keys, scrub_pages
+from amplemarket_source.privacy.erase import erase
+from amplemarket_source.run.forget import scrub_pages
 from amplemarket_source.sandbox import Fault, SandboxOptions, SandboxServer
 from tests.purchase.shop import Shop
 from tests.support.clock import ManualClock
+from tests.support.steps import open_ledger
 
 NAMES = ("ada", "bob", "cy", "dee", "notfound1", "removed1")
 EMAILS = {name: f"{name}@{name}.example" for name in NAMES}
@@ -106,10 +108,10 @@ class Buying(RuleBasedStateMachine):
         with suppress(Crash):
             run.__enter__()
             run.prepare({PEOPLE: self.leads(names)})
-            list(run.answers())
+            list(run.completed())
         patch.undo()
         # What the operating system does for a process that is gone.
-        run._stack.close()
+        run.stack.close()
         if empty_disk:
             self.shop.wipe_disk()
 
@@ -141,10 +143,12 @@ class Buying(RuleBasedStateMachine):
     @rule(name=st.sampled_from(("ada", "bob")))
     def forget(self, name: str) -> None:
         email = EMAILS[name]
-        with Ledger(self.shop.pipeline()) as ledger:
-            rows = ledger.rows(f"SELECT id FROM {ledger.name('people')} WHERE email = %s", email)
+        with open_ledger(self.shop.pipeline()) as ledger:
+            rows = ledger.warehouse.rows(
+                f"SELECT id FROM {ledger.warehouse.name('people')} WHERE email = %s", email
+            )
             keys = erase(
-                ledger,
+                ledger.warehouse,
                 lead_keys=identifier_keys(email, None),
                 person_ids=[row[0] for row in rows],
                 at=self.clock.now(),
@@ -159,7 +163,7 @@ class Buying(RuleBasedStateMachine):
             run.prepare({PEOPLE: self.leads(names)})
             with pytest.raises(Busy):
                 self.shop.run(self.leads(names))
-            list(run.answers())
+            list(run.completed())
 
     @rule()
     def load_again(self) -> None:

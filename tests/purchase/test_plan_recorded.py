@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from amplemarket_source.plan import record
 
+from amplemarket_source import planning
 from amplemarket_source.model import PEOPLE
 from tests.purchase.shop import Shop, email_leads
 
@@ -12,13 +12,13 @@ from tests.purchase.shop import Shop, email_leads
 def test_a_plan_larger_than_one_load_is_recorded_whole(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(record, "_ROWS_AT_ONCE", 20)
-    monkeypatch.setattr(record, "_ROWS_IN_GROUP", 10)
+    monkeypatch.setattr(planning, "_ROWS_IN_LOAD", 20)
+    monkeypatch.setattr(planning, "_ROWS_IN_GROUP", 10)
     leads = email_leads(*(f"lead{number}" for number in range(55)))
     report = shop.run([*leads, {"email": "not an address"}], leads_per_request=7)
     assert report.exit_code == 0
     assert shop.rows("SELECT count(*), count(DISTINCT lead_key) FROM leads") == [(55, 55)]
-    assert (report.loaded["leads"], report.rejects) == (55, {"email_malformed": 1})
+    assert (report.rows["leads"], report.rejects) == (55, {"email_malformed": 1})
     assert shop.posts() == 8
     assert shop.people() == 55
     assert shop.times_submitted() == 1
@@ -28,7 +28,7 @@ def test_a_run_that_is_stopped_before_it_asked_the_api_says_that_leads_are_left(
     with shop.opened() as run:
         run.prepare({PEOPLE: email_leads("ada", "grace")})
         run.stop()
-        assert list(run.answers()) == []
+        assert list(run.completed()) == []
     assert (run.report.exit_code, run.report.leads_not_bought) == (5, 2)
     assert shop.posts() == 0
     assert shop.run(email_leads("ada", "grace")).exit_code == 0

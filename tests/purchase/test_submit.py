@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 import pytest
-from amplemarket_source.purchase import journal as journal_module
 
+from amplemarket_source import journal as journal_module
 from amplemarket_source.errors import DestinationError, KeyRefused, LedgerError
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.sandbox import Fault, validation

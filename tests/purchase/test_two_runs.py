@@ -10,11 +10,12 @@ from datetime import timedelta
 import pytest
 
 from amplemarket_source.errors import Busy
-from amplemarket_source.ledger import Ledger
 from amplemarket_source.load.waves import load_pending
 from amplemarket_source.model import PEOPLE
+from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.warehouse.lease import Lease
 from tests.purchase.shop import Shop, email_leads
+from tests.support.steps import open_ledger
 
 
 def test_a_second_run_of_the_pipeline_is_refused_while_the_first_goes_on(shop: Shop) -> None:
@@ -22,7 +23,7 @@ def test_a_second_run_of_the_pipeline_is_refused_while_the_first_goes_on(shop: S
         run.prepare({PEOPLE: email_leads("ada")})
         with pytest.raises(Busy, match="Another run of pipeline 'amplemarket' is going on"):
             shop.run(email_leads("ada"))
-        list(run.answers())
+        list(run.completed())
     assert shop.run(email_leads("ada")).exit_code == 0
     assert shop.times_submitted() == 1
 
@@ -67,8 +68,8 @@ def test_a_lock_whose_owner_died_does_not_block(shop: Shop) -> None:
 
 
 def test_a_lease_admits_one_machine_and_ends_with_its_time(shop: Shop) -> None:
-    with Ledger(shop.pipeline()) as ledger:
-        mine, theirs = (Lease(ledger, name, shop.clock) for name in ("mine", "theirs"))
+    with open_ledger(shop.pipeline()) as ledger:
+        mine, theirs = (Lease(ledger.warehouse, name, shop.clock) for name in ("mine", "theirs"))
         mine.take()
         with pytest.raises(Busy, match="another machine"):
             theirs.take()
@@ -84,22 +85,22 @@ def test_a_lease_admits_one_machine_and_ends_with_its_time(shop: Shop) -> None:
 
 
 def test_a_lease_is_free_for_its_own_work_folder_and_when_it_was_released(shop: Shop) -> None:
-    with Ledger(shop.pipeline()) as ledger:
-        Lease(ledger, "mine", shop.clock).take()
-        again = Lease(ledger, "mine", shop.clock)
+    with open_ledger(shop.pipeline()) as ledger:
+        Lease(ledger.warehouse, "mine", shop.clock).take()
+        again = Lease(ledger.warehouse, "mine", shop.clock)
         again.take()
         again.release()
-        Lease(ledger, "theirs", shop.clock).take()
+        Lease(ledger.warehouse, "theirs", shop.clock).take()
 
 
 def test_a_run_that_lost_its_lease_sends_nothing_more(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Ledger, "is_one_process", False)
+    monkeypatch.setattr(Warehouse, "is_one_process", False)
     with shop.opened() as run:
         run.prepare({PEOPLE: email_leads("ada")})
         shop.clock.advance(timedelta(minutes=6).total_seconds())
-        Lease(run.ledger, "theirs", shop.clock).take()
-        list(run.answers())
+        Lease(run.session.warehouse, "theirs", shop.clock).take()
+        list(run.completed())
     assert (shop.posts(), run.report.exit_code) == (0, 5)
     assert isinstance(run.report.errors[0], Busy)

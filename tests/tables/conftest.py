@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from amplemarket_source.workbench import open_workbench
+from amplemarket_source.workbench import Workbench
 from tests.tables.harness import Bench
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     folder: Path = tmp_path_factory.mktemp("bench")
-    with open_workbench(folder / "workbench") as work:
+    with Workbench(folder / "workbench") as work:
         yield Bench(work, folder / "spool")

@@ -19,7 +19,7 @@ from pathlib import Path
 from random import Random
 
 from amplemarket_source.schema.registry import ColumnRegistry
-from amplemarket_source.workbench import open_workbench
+from amplemarket_source.workbench import Workbench
 from tests.tables.generate import Generator
 from tests.tables.harness import Bench, Warehouse, page
 from tests.tables.loss import count, lost
@@ -36,7 +36,7 @@ def main(pages: int, seed: int) -> int:
     memory = ColumnRegistry()
     with (
         tempfile.TemporaryDirectory() as folder,
-        open_workbench(Path(folder) / "workbench") as work,
+        Workbench(Path(folder) / "workbench") as work,
     ):
         bench = Bench(work, Path(folder) / "spool")
         while done < pages:

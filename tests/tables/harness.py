@@ -8,16 +8,15 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from amplemarket_source.identity import lead_key_sql
 from amplemarket_source.model import PEOPLE, Kind, RequestRecord
-from amplemarket_source.pages import Spool, Summary
-from amplemarket_source.requests.collect import Answer
+from amplemarket_source.pages import CompletedRequest, Spool, Summary
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.tables import TABLES
 from amplemarket_source.transform.builder import TableBuilder
+from amplemarket_source.workbench import Workbench
 from tests.tables.documents import encode
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -46,14 +45,14 @@ def person_row(person: Any, number: int = 0, **more: Any) -> Row:
 class Bench:
     """A workbench and a spool for as many loads as a test makes."""
 
-    work: duckdb.DuckDBPyConnection
+    work: Workbench
     folder: Path
     loads: int = 0
     tolerated_pages: int = 0
 
     def answer(
         self, pages: Sequence[bytes], leads: int = 0, kind: Kind = PEOPLE, age: int = 0
-    ) -> Answer:
+    ) -> CompletedRequest:
         """A finished request for ``leads`` leads whose pages are on disk."""
         self.loads += 1
         key = f"request-{self.loads}"
@@ -65,13 +64,13 @@ class Bench:
         spooled.complete(summary)
         self._ask(key, leads, kind)
         record = RequestRecord(key, kind, "completed", "18", leads, leads * 1.5, 0.0)
-        return Answer(record, spooled, summary)
+        return CompletedRequest(record, spooled, summary)
 
     def load(
-        self, answers: Sequence[Answer], memory: ColumnRegistry, load_id: str = "load"
+        self, answers: Sequence[CompletedRequest], registry: ColumnRegistry, load_id: str = "load"
     ) -> list[dict[str, pa.Table]]:
         """The batches of one load."""
-        tables = TableBuilder(memory, load_id, self.work, lambda: NOW)
+        tables = TableBuilder(registry, load_id, self.work, lambda: NOW)
         batches = list(tables.batches(list(answers)))
         self.tolerated_pages = tables.tolerated_pages
         for answer in answers:
@@ -83,16 +82,9 @@ class Bench:
             [lead(number, kind) for number in range(leads)],
             schema=pa.schema([(name, pa.string()) for name in (*PEOPLE.identifying, "domain")]),
         )
-        self.work.register("asked_rows", rows)
-        self.work.execute(
-            f"CREATE OR REPLACE TABLE asked_fields AS SELECT {lead_key_sql(kind)} AS lead_key, * "
-            "FROM asked_rows"
-        )
-        self.work.execute(
-            "CREATE TABLE IF NOT EXISTS request_leads (request_key TEXT, lead_key TEXT)"
-        )
+        self.work.clear("asked_fields")
+        self.work.append("asked_fields", rows, f"{lead_key_sql(kind)} AS lead_key, *")
         self.work.execute("INSERT INTO request_leads SELECT ?, lead_key FROM asked_fields", [key])
-        self.work.unregister("asked_rows")
 
 
 class Warehouse:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from amplemarket_source.model import COMPANIES
-from amplemarket_source.requests.collect import Answer
+from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.schema.registry import ColumnRegistry
 from tests.tables.harness import Bench, Warehouse, lead, page, person_row, rejects_of
 from tests.tables.oddities import Json, load
@@ -118,7 +118,7 @@ def test_of_a_person_twice_in_a_request_the_last_counts_with_its_children(bench:
 
 @pytest.mark.parametrize("newest_first", [True, False])
 def test_of_a_person_in_two_requests_the_newest_counts(bench: Bench, newest_first: bool) -> None:
-    def answered(name: str, age: int) -> Answer:
+    def answered(name: str, age: int) -> CompletedRequest:
         who = {"id": name, "name": name, "company": {"id": "c", "name": name}}
         rows = [person_row({**who, "id": "p"}), person_row(who, 1), "no object"]
         return bench.answer([page(rows)], leads=2, age=age)
