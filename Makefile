@@ -9,7 +9,7 @@ demo: .venv/demo
 	mkdir -p demo
 	cd demo && ../$(BIN)/amplemarket run people --sandbox
 
-# What continuous integration runs: lint, format, types, tests.
+# What continuous integration runs: lint, format, types, layers, tests.
 test: lint
 	$(BIN)/python -m tests.destinations.environments
 	$(BIN)/pytest -n 2 --dist loadgroup
@@ -23,6 +23,7 @@ lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 # The table of ratios against plain dlt and DuckDB alone; half an hour on two cores.
 bench: .venv/bench

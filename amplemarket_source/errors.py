@@ -265,11 +265,13 @@ class Unfinished(AmplemarketError):
         needs_a_person: a request is held or expired: time alone settles nothing.
     """
 
+    exit_code = ExitCode.UNFINISHED
+
     def __init__(
         self, what: str, *, exit_code: int = ExitCode.UNFINISHED, needs_a_person: bool = False
     ) -> None:
         super().__init__(what)
-        self.exit_code = exit_code
+        self.exit_code = ExitCode(exit_code)
         self.needs_a_person = needs_a_person
 
 

@@ -101,12 +101,13 @@ def decide(
         "stale_before": now - refresh_age if refresh_age is not None else None,
         "missed_before": now - settings.not_found_age,
     }
+    suppressed = _is_suppressed_sql(workbench, kind)
     workbench.execute("DELETE FROM decided WHERE kind = ?", [kind.name])
     workbench.execute(
         f"""
         INSERT INTO decided
         SELECT $kind, a.lead_key, a.position, CASE
-            WHEN k.status = 'gdpr_removed' OR {_is_suppressed_sql(workbench, kind)} THEN 'suppressed'
+            WHEN k.status = 'gdpr_removed' OR {suppressed} THEN 'suppressed'
             WHEN s.held THEN 'held'
             WHEN s.lead_key IS NOT NULL THEN 'in_flight'
             WHEN k.status = 'enriched'

@@ -162,14 +162,14 @@ class RunReport:
         self,
         rows: Mapping[str, int],
         *,
-        credits: Mapping[str, float] | None = None,
+        cost: Mapping[str, float] | None = None,
         rejects: Mapping[str, int] | None = None,
     ) -> None:
         """Rows go into tables, with what they cost and what could not be taken."""
         with self._lock:
             self.rows.update(rows)
             self.rejects.update(rejects or {})
-            for name, more in (credits or {}).items():
+            for name, more in (cost or {}).items():
                 self.credits[name] += more
 
     def loaded(self, requests: int, new_fields: Mapping[str, str]) -> None:

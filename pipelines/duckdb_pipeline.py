@@ -4,7 +4,8 @@ from contextlib import nullcontext
 
 import dlt
 
-from amplemarket_source import amplemarket
+from amplemarket_source import enrich
+from amplemarket_source.destination import duckdb
 from amplemarket_source.sandbox import SandboxServer
 
 LEADS = [
@@ -15,11 +16,14 @@ LEADS = [
 
 
 def main() -> None:
-    pipeline = dlt.pipeline("amplemarket", destination="duckdb", dataset_name="amplemarket_data")
+    pipeline = dlt.pipeline(
+        "amplemarket", destination=duckdb("amplemarket.duckdb"), dataset_name="amplemarket_data"
+    )
     has_key = dlt.secrets.get("sources.amplemarket.api_key") is not None
     with nullcontext() if has_key else SandboxServer() as sandbox:
         trial = {"base_url": sandbox.url, "api_key": "sandbox-key"} if sandbox else {}
-        print(pipeline.run(amplemarket(leads=LEADS, **trial)))
+        report = enrich(pipeline, leads=LEADS, **trial)
+    report.raise_unless_settled()
     for person in pipeline.dataset().people.select("name", "title").arrow().to_pylist():
         print(person)
 

@@ -144,7 +144,7 @@ def _counted(report: RunReport, batches: Iterable[TableBatch]) -> Iterator[Table
         requests, rejects = batch.get(ENRICHMENT_REQUESTS.name), batch.get(REJECTS.name)
         report.loading(
             {table: _row_count(rows) for table, rows in batch.items()},
-            credits={} if requests is None else _credits(requests),
+            cost={} if requests is None else _credits(requests),
             rejects={} if rejects is None else _values(rejects.column("reason")),
         )
         yield batch

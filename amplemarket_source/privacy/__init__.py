@@ -1,1 +1,1 @@
-"""Private. People: who is meant by an identifier, erasing them, and keeping them out of what is read."""
+"""Private. People: who is meant by an identifier, erasing them, redacting what is read."""

@@ -1,1 +1,1 @@
-"""Private. Enrichment requests: what became of earlier ones, submitting once, waiting, reading pages."""
+"""Private. Enrichment requests: recovering, submitting once, waiting, reading pages."""

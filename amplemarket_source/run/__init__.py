@@ -1,1 +1,1 @@
-"""Private. What a user asks for: enrich, plan, resume, find, status, forget, cancel, release, doctor."""
+"""Private. What a user asks for: enrich, plan, resume, find, status, forget, settle, doctor."""

@@ -1,4 +1,4 @@
-"""Private. From the pages of completed requests to typed Arrow tables, one for each destination table.
+"""Private. From pages of completed requests to typed Arrow, one table for each at the destination.
 
 ``strict`` parses what is as documented, ``tolerant`` whatever else comes; ``flatten`` makes tables
 of both, ``match`` says which lead a row answers, ``builder`` puts a load together.

@@ -1,1 +1,1 @@
-"""Private. The destination: whether it can hold the guarantees, statements, loads, one run at a time."""
+"""Private. The destination: can it hold the guarantees, statements, loads, one run at a time."""

@@ -28,6 +28,7 @@ from amplemarket_source.model import PEOPLE
 from amplemarket_source.pages import SpooledRequest
 from amplemarket_source.schema.tables import TABLES
 from amplemarket_source.settings import resolve_settings
+from amplemarket_source.warehouse.client import Warehouse
 from tests.support.steps import SteppedRun, open_ledger
 
 Matches = Callable[..., bool]
@@ -148,26 +149,24 @@ def dump(folder: Path) -> dict[str, Any]:
     """What the warehouse holds, as far as an undisturbed run would give the same."""
     pipeline = pipeline_in(folder, "waves")
     with open_ledger(pipeline) as ledger:
+        warehouse = ledger.warehouse
         tables = {
             name: sorted(
-                json.dumps(_row(ledger, name, columns), default=str)
-                for columns in _rows(ledger, name)
+                json.dumps(_row(name, columns), default=str) for columns in _rows(warehouse, name)
             )
             for name in TABLES
-            if name != "enrichment_requests" and ledger.warehouse.has_table(name)
+            if name != "enrichment_requests" and warehouse.has_table(name)
         }
-        results = ledger.warehouse.rows(
-            f"SELECT lead_key FROM {ledger.warehouse.name('enrichment_results')}"
-        )
-        held = ledger.warehouse.rows(
-            f"SELECT DISTINCT m.lead_key FROM {ledger.warehouse.name('_amplemarket_request_leads')} m "
-            f"JOIN {ledger.warehouse.name('enrichment_requests')} r ON r.request_key = m.request_key "
+        results = warehouse.rows(f"SELECT lead_key FROM {warehouse.name('enrichment_results')}")
+        held = warehouse.rows(
+            f"SELECT DISTINCT m.lead_key FROM {warehouse.name('_amplemarket_request_leads')} m "
+            f"JOIN {warehouse.name('enrichment_requests')} r ON r.request_key = m.request_key "
             "WHERE r.status = 'held'"
         )
-        requests = ledger.warehouse.rows(
+        requests = warehouse.rows(
             "SELECT request_id, status, email_credits_max + phone_credits_max, "
             "coalesce(email_credits_estimated, 0), coalesce(phone_credits_estimated, 0), "
-            f"loaded_at IS NOT NULL FROM {ledger.warehouse.name('enrichment_requests')}"
+            f"loaded_at IS NOT NULL FROM {warehouse.name('enrichment_requests')}"
         )
         return {
             "tables": tables,
@@ -178,12 +177,12 @@ def dump(folder: Path) -> dict[str, Any]:
         }
 
 
-def _rows(ledger: Ledger, name: str) -> list[dict[str, Any]]:
+def _rows(warehouse: Warehouse, name: str) -> list[dict[str, Any]]:
     columns = [column.name for column in TABLES[name].columns]
-    rows = ledger.warehouse.rows(f"SELECT {', '.join(columns)} FROM {ledger.warehouse.name(name)}")
+    rows = warehouse.rows(f"SELECT {', '.join(columns)} FROM {warehouse.name(name)}")
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def _row(_: Ledger, name: str, columns: dict[str, Any]) -> dict[str, Any]:
+def _row(name: str, columns: dict[str, Any]) -> dict[str, Any]:
     passing = (*_PASSING, *(_OF_REQUESTS if name == "enrichment_results" else ()))
     return {key: value for key, value in columns.items() if key not in passing}
