@@ -10,7 +10,6 @@ import sys
 
 import orjson
 
-from amplemarket_source.errors import SettingsError
 from amplemarket_source.sandbox import SANDBOX_HELP, SandboxOptions, changed, serve
 
 
@@ -34,7 +33,7 @@ def main() -> int:
             faults=orjson.loads(given.faults),
             ready=lambda url: print(url, flush=True),
         )
-    except (SettingsError, ValueError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0

@@ -1,11 +1,14 @@
-"""The ASGI application: routes, key, rate limit, faults, and the ``/_sandbox`` controls."""
+"""The ASGI application: routes, key, rate limit, faults, and the ``/_sandbox`` controls.
+
+Below them what each documented endpoint does, and how an answer travels.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine
-from dataclasses import asdict
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -16,15 +19,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ExceptionHandler
+from starlette.types import ExceptionHandler, Receive, Scope, Send
 
-from amplemarket_source.sandbox.delivery import deliver
-from amplemarket_source.sandbox.endpoints import ENDPOINTS, Endpoint
-from amplemarket_source.sandbox.exchange import Answer, Exchange, refusal
+from amplemarket_source.sandbox.enrichments import answer_for
+from amplemarket_source.sandbox.exchange import Exchange, SandboxResponse, insufficient, refusal
+from amplemarket_source.sandbox.identity import lead_identity, subject_of
+from amplemarket_source.sandbox.options import COMPANIES, PEOPLE, Kind
 from amplemarket_source.sandbox.state import Call, Sandbox
-from amplemarket_source.sandbox.validation import BadRequest
+from amplemarket_source.sandbox.validation import (
+    BadRequest,
+    read_batch,
+    read_cancel,
+    read_find,
+    read_page,
+)
 
-__all__ = ["make_app"]
+__all__ = ["ENDPOINTS", "Endpoint", "deliver", "make_app"]
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -39,7 +49,7 @@ def make_app(sandbox: Sandbox) -> Starlette:
 
     async def no_route(request: Request, _: Exception) -> Response:
         # The gateway's own shape, for a wrong method too (API facts 1).
-        answer = Answer(404, {"message": "no Route matched with those values"})
+        answer = SandboxResponse(404, {"message": "no Route matched with those values"})
         return await _finish(sandbox, _exchange(sandbox, request), answer)
 
     handlers: dict[Any, ExceptionHandler] = {HTTPException: no_route}
@@ -48,7 +58,7 @@ def make_app(sandbox: Sandbox) -> Starlette:
 
 def _exchange(sandbox: Sandbox, request: Request) -> Exchange:
     return Exchange(
-        sandbox,
+        sandbox.options,
         request.method,
         request.url.path,
         request.query_params.multi_items(),
@@ -67,14 +77,13 @@ def _served(sandbox: Sandbox, endpoint: Endpoint) -> Handler:
         sandbox.faults.apply("arrival", exchange)
         if exchange.answer is None:
             exchange.body = await request.body()
-            exchange.answer = _decided(endpoint, exchange)
+            exchange.answer = _decided(sandbox, endpoint, exchange)
         return await _finish(sandbox, exchange, exchange.answer)
 
     return serve
 
 
-def _decided(endpoint: Endpoint, exchange: Exchange) -> Answer:
-    sandbox = exchange.sandbox
+def _decided(sandbox: Sandbox, endpoint: Endpoint, exchange: Exchange) -> SandboxResponse:
     scheme, _, key = exchange.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or key not in sandbox.options.api_keys:
         return refusal(401, "unauthorized", "Unauthorized")
@@ -85,14 +94,14 @@ def _decided(endpoint: Endpoint, exchange: Exchange) -> Answer:
         return answer
     sandbox.faults.apply("progress", exchange)
     try:
-        exchange.answer = endpoint.handle(exchange)
+        exchange.answer = endpoint.handle(sandbox, exchange)
     except BadRequest as error:
-        return Answer(400, {"_errors": error.problems, "object": "error"})
+        return SandboxResponse(400, {"_errors": error.problems, "object": "error"})
     sandbox.faults.apply("document", exchange)
     return exchange.answer
 
 
-async def _finish(sandbox: Sandbox, exchange: Exchange, answer: Answer) -> Response:
+async def _finish(sandbox: Sandbox, exchange: Exchange, answer: SandboxResponse) -> Response:
     exchange.answer = answer
     answer.headers["x-request-id"] = str(uuid4())
     accepted = exchange.headers.get("accept-encoding", "")
@@ -147,3 +156,166 @@ def _controls(sandbox: Sandbox) -> list[Route]:
 
 def _json(document: Any, status: int) -> Response:
     return Response(orjson.dumps(document), status, media_type="application/json")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A route: ``{number}`` in the path is the id of an enrichment request of ``kind``."""
+
+    method: str
+    path: str
+    handle: Callable[[Sandbox, Exchange], SandboxResponse]
+    kind: Kind | None = None
+
+
+def _account_info(sandbox: Sandbox, _: Exchange) -> SandboxResponse:
+    name = sandbox.options.account_name
+    return SandboxResponse(200, {"id": "00000000-0000-7000-8000-000000000001", "name": name})
+
+
+def _start(kind: Kind) -> Callable[[Sandbox, Exchange], SandboxResponse]:
+    def start(sandbox: Sandbox, exchange: Exchange) -> SandboxResponse:
+        batch = read_batch(kind, exchange.body, sandbox.options.max_leads)
+        if sandbox.is_out_of_credits(kind):
+            return insufficient(sandbox.options)
+        enrichment = sandbox.accept(kind, batch)
+        exchange.enrichment = enrichment
+        page = read_page([], sandbox.options.page_size)
+        return SandboxResponse(202, enrichment.document(page), {"Location": enrichment.path})
+
+    return start
+
+
+def _read(sandbox: Sandbox, exchange: Exchange) -> SandboxResponse:
+    if exchange.enrichment is None:
+        return _no_such_request()
+    page = read_page(exchange.query, sandbox.options.page_size)
+    exchange.enrichment.poll(sandbox.options)
+    headers = {}
+    if exchange.enrichment.is_open:
+        headers["Retry-After"] = sandbox.options.retry_after_header
+    return SandboxResponse(200, exchange.enrichment.document(page), headers)
+
+
+def _cancel(sandbox: Sandbox, exchange: Exchange) -> SandboxResponse:
+    if exchange.enrichment is None:
+        return _no_such_request()
+    page = read_page(exchange.query, sandbox.options.page_size)
+    read_cancel(exchange.body)
+    exchange.enrichment.cancel(sandbox.options)
+    return SandboxResponse(200, exchange.enrichment.document(page))
+
+
+def _no_such_request() -> SandboxResponse:
+    return refusal(404, "not_found", "Enrichment Request Not Found")  # the code is invented
+
+
+def _find(kind: Kind) -> Callable[[Sandbox, Exchange], SandboxResponse]:
+    def find(sandbox: Sandbox, exchange: Exchange) -> SandboxResponse:
+        options = sandbox.options
+        batch = read_find(kind, exchange.query)
+        lead = batch.leads[0]
+        subject = subject_of(kind.name, lead)
+        outcome = subject.outcome(options.variant)
+        if outcome == "gdpr_removed":
+            return refusal(451, "unavailable_for_legal_reasons", "Unavailable For Legal Reasons")
+        if outcome == "not_found":
+            # The companies' code is invented: the docs show person_not_found only.
+            what = "person" if kind is PEOPLE else "company"
+            return refusal(404, f"{what}_not_found", f"{what.title()} Not Found")
+        if not sandbox.account.charge(
+            kind.name,
+            subject,
+            lead_identity(kind.name, lead),
+            None,
+            reveal_email=batch.reveal_email,
+            reveal_phone_numbers=batch.reveal_phone_numbers,
+            email_credits=options.email_credits,
+            phone_credits=options.phone_credits,
+        ):
+            return insufficient(options)
+        is_pending = (batch.reveal_email or batch.reveal_phone_numbers) and (
+            sandbox.is_pending_find(exchange.query)
+        )
+        document = answer_for(
+            kind,
+            subject,
+            options.variant,
+            reveal_email=batch.reveal_email and not is_pending,
+            reveal_phones=batch.reveal_phone_numbers and not is_pending,
+        )
+        if is_pending:
+            return SandboxResponse(
+                202, document, {"Retry-After": sandbox.options.retry_after_header}
+            )
+        return SandboxResponse(200, document)
+
+    return find
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/account-info", _account_info),
+    *(
+        endpoint
+        for kind in (PEOPLE, COMPANIES)
+        for endpoint in (
+            Endpoint("POST", kind.path, _start(kind), kind),
+            Endpoint("GET", f"{kind.path}/{{number}}", _read, kind),
+            Endpoint("PATCH", f"{kind.path}/{{number}}", _cancel, kind),
+            Endpoint("GET", f"/{kind.name}/find", _find(kind), kind),
+        )
+    ),
+)
+
+
+Transports = Mapping[tuple[str, int], asyncio.Transport]
+
+
+def deliver(answer: SandboxResponse, transports: Transports) -> Response:
+    """The response for an answer; ``transports`` are the open connections by peer address."""
+    if answer.delivery == "whole":
+        return Response(answer.render(), answer.status, answer.headers)
+    return _Accident(answer, transports)
+
+
+class _Accident(Response):
+    def __init__(self, answer: SandboxResponse, transports: Transports) -> None:
+        self._answer = answer
+        self._transports = transports
+        super().__init__(answer.render(), answer.status, answer.headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._answer.delivery in ("cut", "drip"):
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": self.status_code,
+                    "headers": self.raw_headers,
+                }
+            )
+            await self._send_body(receive, send)
+        if self._answer.delivery in ("cut", "drop"):
+            self._transports[tuple(scope["client"])].abort()
+        await _gone(receive)
+
+    async def _send_body(self, receive: Receive, send: Send) -> None:
+        body = bytes(self.body)
+        if self._answer.delivery == "cut":
+            half = body[: len(body) // 2]
+            await send({"type": "http.response.body", "body": half, "more_body": True})
+            await asyncio.sleep(0)  # abort() would throw away what is not written yet
+            return
+        gone = asyncio.ensure_future(_gone(receive))
+        for place in range(len(body)):
+            chunk = {"body": body[place : place + 1], "more_body": place + 1 < len(body)}
+            await send({"type": "http.response.body", **chunk})
+            done, _ = await asyncio.wait([gone], timeout=self._answer.drip_seconds)
+            if done:
+                break
+        gone.cancel()
+
+
+async def _gone(receive: Receive) -> None:
+    """Until the client (or a server that shuts down) has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -20,9 +20,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from amplemarket_source.clock import Clock
-from amplemarket_source.model import KindName, kind_named
 from amplemarket_source.sandbox.identity import Subject
+from amplemarket_source.sandbox.options import Clock, KindName, kind_named
 
 __all__ = ["Account", "Charge", "Prices"]
 

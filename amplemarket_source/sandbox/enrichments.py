@@ -7,13 +7,10 @@ from typing import Any, Literal
 
 import orjson
 
-from amplemarket_source.clock import Clock
-from amplemarket_source.model import Kind
-from amplemarket_source.sandbox.companies import company
 from amplemarket_source.sandbox.credits import Account
 from amplemarket_source.sandbox.identity import Subject, lead_identity, subject_of
-from amplemarket_source.sandbox.options import SandboxOptions, Variant
-from amplemarket_source.sandbox.people import person
+from amplemarket_source.sandbox.options import Clock, Kind, SandboxOptions, Variant
+from amplemarket_source.sandbox.people import company, person
 from amplemarket_source.sandbox.validation import Batch, Page
 
 __all__ = ["OBJECTS", "Enrichment", "answer_for", "problem"]

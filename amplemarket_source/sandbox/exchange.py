@@ -5,23 +5,20 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import orjson
 
-from amplemarket_source.sandbox.enrichments import problem
+from amplemarket_source.sandbox.enrichments import Enrichment, problem
+from amplemarket_source.sandbox.options import SandboxOptions
 
-if TYPE_CHECKING:
-    from amplemarket_source.sandbox.enrichments import Enrichment
-    from amplemarket_source.sandbox.state import Sandbox
-
-__all__ = ["Answer", "Exchange", "refusal"]
+__all__ = ["Exchange", "SandboxResponse", "insufficient", "refusal"]
 
 Delivery = Literal["whole", "drop", "hang", "cut", "drip"]
 
 
 @dataclass
-class Answer:
+class SandboxResponse:
     """An answer that can still be changed.
 
     Attributes:
@@ -59,22 +56,28 @@ class Exchange:
     """A call and what became of it.
 
     Attributes:
+        options: the server's, at the time of the call.
         path: without the query; ``query`` holds the parameters, decoded, in their order.
         enrichment: the request the call is about, where there is one.
         answer: None until it is decided.
     """
 
-    sandbox: Sandbox
+    options: SandboxOptions
     method: str
     path: str
     query: list[tuple[str, str]]
     headers: dict[str, str]
     body: bytes = b""
     enrichment: Enrichment | None = None
-    answer: Answer | None = None
+    answer: SandboxResponse | None = None
 
 
-def refusal(status: int, code: str, title: str, **headers: str) -> Answer:
+def refusal(status: int, code: str, title: str, **headers: str) -> SandboxResponse:
     """An answer in the API's error shape (API facts 7)."""
     document = {"_errors": [problem(status, code, title)], "object": "error"}
-    return Answer(status, document, dict(headers))
+    return SandboxResponse(status, document, dict(headers))
+
+
+def insufficient(options: SandboxOptions) -> SandboxResponse:
+    """The account cannot pay; the HTTP status is not documented (API facts 7)."""
+    return refusal(options.insufficient_status, "insufficient_credits", "Insufficient Credits")

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from amplemarket_source.model import KINDS
 from amplemarket_source.sandbox.exchange import Exchange
+from amplemarket_source.sandbox.options import KINDS
 
 __all__ = [
     "ELSEWHERE",

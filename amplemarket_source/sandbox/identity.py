@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
 
-from amplemarket_source.model import KindName, kind_named
-from amplemarket_source.sandbox.options import Variant
+from amplemarket_source.sandbox.options import KindName, Variant, kind_named
 
 __all__ = ["Outcome", "Subject", "lead_identity", "subject_of"]
 

@@ -1,14 +1,83 @@
-"""What can be set on a sandbox: pure data, so that code, a command line and HTTP can all set it."""
+"""What the server knows of the API, and what can be set on it.
+
+Settings are pure data, so that code, a command line and HTTP can all set them. Nothing here or in
+the other modules comes from the product: the server stands for the vendor.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from datetime import datetime, timezone
+from typing import Any, Literal, Protocol
 
 import msgspec
 
-__all__ = ["SandboxOptions", "Variant", "changed"]
+__all__ = [
+    "COMPANIES",
+    "KINDS",
+    "PEOPLE",
+    "Clock",
+    "Kind",
+    "KindName",
+    "SandboxOptions",
+    "SystemClock",
+    "Variant",
+    "changed",
+    "kind_named",
+]
+
+KindName = Literal["people", "companies"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What can be enriched: its path, the array of the POST, its fields, and its price."""
+
+    name: KindName
+    path: str
+    payload_key: str
+    identifying: tuple[str, ...]
+    credits_per_found: float
+
+
+PEOPLE = Kind(
+    "people",
+    "/people/enrichment-requests",
+    "leads",
+    ("email", "linkedin_url", "company_domain", "company_name", "name", "title"),
+    0.5,
+)
+COMPANIES = Kind(
+    "companies", "/companies/enrichment-requests", "companies", ("domain", "linkedin_url"), 0.5
+)
+KINDS = (PEOPLE, COMPANIES)
+
+
+def kind_named(name: KindName) -> Kind:
+    """The kind called ``name``."""
+    return PEOPLE if name == PEOPLE.name else COMPANIES
+
+
+class Clock(Protocol):
+    """What the server asks of time; a test may turn it."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def now(self) -> datetime:
+        return datetime.now(timezone.utc)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
 
 
 @dataclass(frozen=True)
@@ -71,6 +140,11 @@ class SandboxOptions:
     pending_finds: int = 1
     gzip: bool = False
     variant: Variant = Variant()
+
+    @property
+    def retry_after_header(self) -> str:
+        """``retry_after`` as the header says it."""
+        return f"{self.retry_after:g}"
 
 
 def changed(options: SandboxOptions, changes: Mapping[str, Any]) -> SandboxOptions:

@@ -13,11 +13,9 @@ from typing import cast
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from amplemarket_source.clock import Clock
-from amplemarket_source.errors import SettingsError
 from amplemarket_source.sandbox.app import make_app
 from amplemarket_source.sandbox.faults import FaultLike
-from amplemarket_source.sandbox.options import SandboxOptions
+from amplemarket_source.sandbox.options import Clock, SandboxOptions
 from amplemarket_source.sandbox.state import Sandbox
 
 __all__ = ["SandboxServer", "serve"]
@@ -65,7 +63,7 @@ def _listening(host: str, port: int) -> socket.socket:
     """A listening socket; its backlog holds clients that come before the server has started.
 
     Raises:
-        SettingsError: ``host`` is not a loopback address, or the port is taken.
+        ValueError: ``host`` is not a loopback address, or the port is taken.
     """
     address = "127.0.0.1" if host == "localhost" else host
     try:
@@ -73,7 +71,7 @@ def _listening(host: str, port: int) -> socket.socket:
     except ValueError:
         is_loopback = False
     if not is_loopback:
-        raise SettingsError(
+        raise ValueError(
             f"host {host!r}: the sandbox listens on a loopback address only, such as 127.0.0.1."
         )
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -85,7 +83,7 @@ def _listening(host: str, port: int) -> socket.socket:
         listener.bind((address, port))
     except OSError as error:
         listener.close()
-        raise SettingsError(f"port {port}: the sandbox cannot listen there: {error}.") from None
+        raise ValueError(f"port {port}: the sandbox cannot listen there: {error}.") from None
     listener.listen(128)
     return listener
 
@@ -171,7 +169,7 @@ def serve(
         ready: called with the base URL when clients can connect.
 
     Raises:
-        SettingsError: the host is not loopback, or the port is taken.
+        ValueError: the host is not loopback, or the port is taken.
     """
     sandbox = Sandbox(options, faults=faults)
     with _listening(host, port) as listener:

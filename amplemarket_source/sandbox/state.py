@@ -8,13 +8,19 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from amplemarket_source.clock import Clock, SystemClock
-from amplemarket_source.model import Kind, KindName, kind_named
 from amplemarket_source.sandbox.credits import Account, Charge
 from amplemarket_source.sandbox.enrichments import Enrichment
 from amplemarket_source.sandbox.faults import FaultBook, FaultLike
 from amplemarket_source.sandbox.identity import lead_identity
-from amplemarket_source.sandbox.options import SandboxOptions, changed
+from amplemarket_source.sandbox.options import (
+    Clock,
+    Kind,
+    KindName,
+    SandboxOptions,
+    SystemClock,
+    changed,
+    kind_named,
+)
 from amplemarket_source.sandbox.validation import Batch
 
 __all__ = ["Call", "Sandbox"]
@@ -141,10 +147,6 @@ class Sandbox:
         }
 
     # What the endpoints ask of it.
-
-    @property
-    def retry_after(self) -> str:
-        return f"{self.options.retry_after:g}"
 
     def accept(self, kind: Kind, batch: Batch) -> Enrichment:
         """Take a valid batch in; from here on it is a request that will be charged."""

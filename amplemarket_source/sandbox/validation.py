@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from amplemarket_source.model import Kind, KindName
+from amplemarket_source.sandbox.options import Kind, KindName
 
 __all__ = ["BadRequest", "Batch", "Page", "read_batch", "read_cancel", "read_find", "read_page"]
 

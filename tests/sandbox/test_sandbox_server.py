@@ -12,7 +12,6 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from amplemarket_source.errors import SettingsError
 from amplemarket_source.sandbox import FAULTS, SANDBOX_HELP, SandboxServer, serve
 from tests.sandbox.sandbox_api import Api, people
 
@@ -71,7 +70,7 @@ def test_options_that_cannot_be_are_refused(api: Api, body: object) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "site.example", ""])  # noqa: S104
 def test_only_loopback_is_listened_on(host: str) -> None:
-    with pytest.raises(SettingsError, match="loopback"):
+    with pytest.raises(ValueError, match="loopback"):
         serve(host, 0)
 
 
@@ -121,9 +120,8 @@ def test_the_help_needs_no_server_library() -> None:
     code = (
         "import sys; sys.modules['uvicorn'] = None\n"
         "from amplemarket_source.sandbox import SANDBOX_HELP, SandboxOptions\n"
-        "from amplemarket_source.errors import SettingsError\n"
         "try:\n    from amplemarket_source.sandbox import SandboxServer\n"
-        "except SettingsError as error:\n    print(error)\n"
+        "except ModuleNotFoundError as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "dlt-source-amplemarket[sandbox]" in done.stdout
