@@ -33,11 +33,7 @@ def test_what_the_modules_list_is_what_they_define() -> None:
             for name, value in vars(module).items()
             if not name.startswith("_") and (inspect.isclass(value) or inspect.isfunction(value))
         }
-        own = {
-            name
-            for name in public
-            if vars(module)[name].__module__.startswith(module.__name__)
-        }
+        own = {name for name in public if vars(module)[name].__module__.startswith(module.__name__)}
         assert own == set(module.__all__) - {n for n in module.__all__ if n not in public}
 
 
@@ -60,7 +56,9 @@ def test_every_public_call_is_in_the_readme_and_has_a_checked_example(name: str)
 
 def test_the_path_that_dlt_keeps_of_the_destination_is_the_public_one() -> None:
     assert destination.duckdb.__module__ == "amplemarket_source.destination"
-    assert destination.duckdb("a.duckdb").destination_type == "amplemarket_source.destination.duckdb"
+    assert (
+        destination.duckdb("a.duckdb").destination_type == "amplemarket_source.destination.duckdb"
+    )
 
 
 def test_the_types_ship() -> None:

@@ -1,5 +1,5 @@
-"""The command line: what a person types, and what they read.
+"""Private. The command line: what a person types, and what they read.
 
-Nothing here imports dlt, DuckDB, Arrow or httpx before a command needs them, so that help is there
-at once.
+`main` is the program; it imports the module of a command when that command is used, so that its
+own help is there at once.
 """

@@ -7,15 +7,15 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
+import dlt
+from dlt.common.exceptions import DltException, MissingDependencyException
 
-from amplemarket_source.cli.output import Output, quiet_libraries
+from amplemarket_source.cli.output import Output
+from amplemarket_source.destination import duckdb
 from amplemarket_source.errors import SettingsError
-
-if TYPE_CHECKING:
-    import dlt
 
 __all__ = ["Target", "given_settings", "setting_options", "target_options"]
 
@@ -40,9 +40,6 @@ class Target:
         Raises:
             SettingsError: dlt knows no such destination, or its driver is not installed.
         """
-        import dlt
-        from dlt.common.exceptions import DltException, MissingDependencyException
-
         file = self._duckdb_file()
         folder = self.pipelines_dir or _beside(file)
         place: dict[str, Any] = {"pipelines_dir": folder} if folder else {}
@@ -66,8 +63,6 @@ class Target:
         return pipeline
 
     def _destination(self, file: Path | None) -> Any:
-        from amplemarket_source.destination import duckdb
-
         if file is not None:
             return duckdb(str(file))
         return duckdb() if self.destination == "duckdb" else self.destination
@@ -135,8 +130,6 @@ def _beside(file: Path | None) -> str | None:
 
 
 def _is_configured(key: str) -> bool:
-    import dlt
-
     return any(provider.get(key) is not None for provider in (dlt.config, dlt.secrets))
 
 
@@ -169,7 +162,6 @@ def target_options(command: _Command) -> _Command:
         pipelines_dir: str | None,
         **others: Any,
     ) -> Any:
-        quiet_libraries(quiet=quiet)
         return command(
             output=Output(as_json=as_json, quiet=quiet),
             target=Target(destination, dataset, pipeline_name, pipelines_dir),
@@ -179,72 +171,51 @@ def target_options(command: _Command) -> _Command:
     return wrapped  # type: ignore[return-value]
 
 
-_SETTINGS: tuple[Callable[[Any], Any], ...] = (
-    click.option(
-        "--reveal-email/--no-reveal-email", default=None, help="1 email credit for each address."
-    ),
-    click.option(
-        "--reveal-phone-numbers/--no-reveal-phone-numbers",
-        default=None,
-        help="1 phone credit for each person.",
-    ),
-    click.option(
-        "--refresh-after",
-        metavar="AGE",
-        help="Buy an enriched lead again when it is older (30d, 12h, 0s).  [default: never]",
-    ),
-    click.option(
-        "--retry-not-found-after",
-        metavar="AGE",
-        help="Ask again for a miss when it is older.  [default: 30d]",
-    ),
-    click.option(
-        "--max-credits", type=float, metavar="N", help="Stop before the request that could exceed."
-    ),
-    click.option("--leads-per-request", type=int, metavar="N", help="At most 10000."),
-    click.option("--max-requests-in-flight", type=int, metavar="N"),
-    click.option("--requests-per-minute", type=float, metavar="N", help="[default: 500]"),
-    click.option("--base-url", metavar="URL", help="Of the API."),
-    click.option(
-        "--poll-timeout",
-        metavar="AGE",
-        help="Then the run ends, and the next one goes on.  [default: 1h]",
-    ),
-    click.option(
-        "--on-ambiguous",
-        type=click.Choice(["hold", "resubmit"]),
-        help="A request of which nobody knows whether it arrived.  [default: hold]",
-    ),
-    click.option(
-        "--schema-contract",
-        type=click.Choice(["evolve", "freeze", "discard_row", "discard_value"]),
-        help="What to do with new columns.  [default: evolve]",
-    ),
-)
-
-_NAMES = (
-    "reveal_email",
-    "reveal_phone_numbers",
-    "refresh_after",
-    "retry_not_found_after",
-    "max_credits",
-    "leads_per_request",
-    "max_requests_in_flight",
-    "requests_per_minute",
-    "base_url",
-    "poll_timeout",
-    "on_ambiguous",
-    "schema_contract",
-)
+_SETTINGS: dict[str, dict[str, Any]] = {
+    "reveal_email": {"is_flag": True, "help": "1 email credit for each address."},
+    "reveal_phone_numbers": {"is_flag": True, "help": "1 phone credit for each person."},
+    "refresh_after": {
+        "metavar": "AGE",
+        "help": "Buy an enriched lead again when it is older (30d, 12h, 0s).  [default: never]",
+    },
+    "retry_not_found_after": {
+        "metavar": "AGE",
+        "help": "Ask again for a miss when it is older.  [default: 30d]",
+    },
+    "max_credits": {
+        "type": float,
+        "metavar": "N",
+        "help": "Stop before the request that could exceed.",
+    },
+    "leads_per_request": {"type": int, "metavar": "N", "help": "At most 10000."},
+    "max_requests_in_flight": {"type": int, "metavar": "N"},
+    "requests_per_minute": {"type": float, "metavar": "N", "help": "[default: 500]"},
+    "base_url": {"metavar": "URL", "help": "Of the API."},
+    "poll_timeout": {
+        "metavar": "AGE",
+        "help": "Then the run ends, and the next one goes on.  [default: 1h]",
+    },
+    "on_ambiguous": {
+        "type": click.Choice(["hold", "resubmit"]),
+        "help": "A request of which nobody knows whether it arrived.  [default: hold]",
+    },
+    "schema_contract": {
+        "type": click.Choice(["evolve", "freeze", "discard_row", "discard_value"]),
+        "help": "What to do with new columns.  [default: evolve]",
+    },
+}
+"""The options of settings, with what click is to know of each."""
 
 
 def setting_options(command: _Command) -> _Command:
     """Adds the settings that make sense on a command line; the key is never one of them."""
-    for option in reversed(_SETTINGS):
-        command = option(command)
+    for name, attributes in reversed(_SETTINGS.items()):
+        words = name.replace("_", "-")
+        switch = f"--{words}/--no-{words}" if attributes.get("is_flag") else f"--{words}"
+        command = click.option(switch, name, default=None, **attributes)(command)
     return command
 
 
 def given_settings(options: dict[str, Any]) -> dict[str, Any]:
     """Takes the settings out of a command's options; None is one that was not given."""
-    return {name: options.pop(name) for name in _NAMES}
+    return {name: options.pop(name) for name in _SETTINGS}

@@ -1,25 +1,26 @@
-"""What goes to standard output and what to standard error."""
+"""What a command says: its answer, what it says on the way, and how far it is."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import logging
-import os
 import sys
-import warnings
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
 
-__all__ = ["Output", "print_json", "quiet_libraries"]
+from amplemarket_source.cli.texts import json_text
+from amplemarket_source.report import RunReport
 
+__all__ = ["Output", "progress_line"]
 
-def print_json(document: dict[str, Any]) -> None:
-    """One JSON document, alone on standard output."""
-    click.echo(json.dumps(document, indent=2, default=str))
+_SECONDS_BETWEEN_LINES = 60.0
 
 
 @dataclass(frozen=True)
@@ -40,35 +41,113 @@ class Output:
             # Not by click.echo, which writes past the live line instead of above it.
             print(text, file=sys.stderr, flush=True)
 
-    def answer(self, document: dict[str, Any], text: str) -> None:
+    def answer(self, document: Mapping[str, Any], text: str) -> None:
         """The answer, in the form that was asked for."""
-        if self.as_json:
-            print_json(document)
-        else:
-            click.echo(text)
+        click.echo(json_text(document) if self.as_json else text)
 
-    @contextlib.contextmanager
+    @contextmanager
     def working(self) -> Iterator[None]:
         """While it lasts, whatever a library prints goes to standard error."""
-        with contextlib.redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr):
             yield
 
+    @contextmanager
+    def watching(self, report: RunReport) -> Iterator[None]:
+        """`working`, and how far the run is: a live line on a terminal, else a line a minute.
 
-def quiet_libraries(*, quiet: bool) -> None:
-    """Defaults for dlt, set before it is imported; the user's own environment goes first."""
-    defaults = {
-        "RUNTIME__DLTHUB_TELEMETRY": "false",
-        "RUNTIME__LOG_LEVEL": "ERROR" if quiet else "WARNING",
-        # Files and staging tables would keep the data of a person who is erased later.
-        "LOAD__DELETE_COMPLETED_JOBS": "true",
-        "LOAD__TRUNCATE_STAGING_DATASET": "true",
-        "DESTINATION__SNOWFLAKE__KEEP_STAGED_FILES": "false",
-        # Else dlt reads on before a batch has reached every table, and holds five of them.
-        "EXTRACT__NEXT_ITEM_MODE": "fifo",
-        # The C library gives back what Arrow frees, Arrow's own allocator keeps most of it.
-        "ARROW_DEFAULT_MEMORY_POOL": "system",
-    }
-    for name, value in defaults.items():
-        os.environ.setdefault(name, value)
-    warnings.simplefilter("ignore")
-    logging.getLogger("amplemarket").addHandler(logging.NullHandler())
+        Args:
+            report: counts what happens.
+        """
+        with self.working():
+            if self.quiet:
+                yield
+            elif sys.stderr.isatty():
+                with _live(report):
+                    yield
+            else:
+                with _plain(report):
+                    yield
+
+
+def progress_line(report: RunReport, elapsed: float) -> str:
+    """Requests in flight and done, leads fetched, rows loaded, credits, time, time left.
+
+    Short enough for a terminal of 80 columns.
+
+    Example::
+
+        >>> progress_line(report, 12.0)
+        '3 in flight, 1 done · 400/1,200 leads · 2,310 rows · 200.0 credits · 12 s · 24 s left'
+    """
+    wanted = report.plan.to_buy - report.leads_not_bought
+    started = report.requests_bought + report.requests_resumed
+    over = len(report.running_requests) + len(report.expired_requests)
+    in_flight = max(0, started - report.requests_loaded - over)
+    fetched = report.rows_fetched
+    spent = sum(report.credits[f"{kind}_credits_estimated"] for kind in ("email", "phone"))
+    parts = [
+        f"{in_flight:,} in flight, {report.requests_loaded:,} done",
+        f"{fetched:,}/{max(wanted, fetched):,} leads",
+        f"{sum(report.rows.values()):,} rows",
+        f"{spent:,.1f} credits",
+        _duration(elapsed),
+    ]
+    left = _seconds_left(report, fetched, wanted, elapsed)
+    if left is not None:
+        parts.append(f"{_duration(left)} left")
+    return " · ".join(parts)
+
+
+def _seconds_left(report: RunReport, fetched: int, wanted: int, elapsed: float) -> float | None:
+    if not 0 < fetched < wanted:
+        return None
+    # The rate limit says what is possible at best, the pace so far what is likely.
+    share_left = 1 - fetched / wanted
+    at_best = share_left * report.plan.least_seconds
+    return max(at_best, elapsed * share_left / (1 - share_left))
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+@contextmanager
+def _live(report: RunReport) -> Iterator[None]:
+    started = time.monotonic()
+
+    def render() -> Text:
+        return Text(_line_or_nothing(report, started), overflow="ellipsis", no_wrap=True)
+
+    console = Console(stderr=True)
+    with Live(console=console, get_renderable=render, transient=True, refresh_per_second=2):
+        yield
+
+
+@contextmanager
+def _plain(report: RunReport) -> Iterator[None]:
+    started = time.monotonic()
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.wait(_SECONDS_BETWEEN_LINES):
+            print(_line_or_nothing(report, started), file=sys.stderr, flush=True)
+
+    thread = threading.Thread(target=write, name="amplemarket-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _line_or_nothing(report: RunReport, started: float) -> str:
+    try:
+        return progress_line(report, time.monotonic() - started)
+    except RuntimeError:
+        # A counter grew while it was read; the next line is right again.
+        return ""

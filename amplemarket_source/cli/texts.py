@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from amplemarket_source.model import Plan
+    from amplemarket_source.model import KindPlan
 
-__all__ = ["columns", "counted", "number", "plan_line", "plan_text", "summary_text"]
+__all__ = ["columns", "counted", "json_text", "number", "plan_line", "plan_text", "summary_text"]
 
 _SECTION = "  {:<12}{}"
 _NEW_FIELDS_SHOWN = 4
+
+
+def json_text(document: Mapping[str, Any]) -> str:
+    """What ``--json`` prints."""
+    return json.dumps(document, indent=2, default=str)
 
 
 def number(value: float) -> str:
@@ -33,8 +39,8 @@ def columns(rows: list[tuple[str, ...]]) -> list[str]:
     ]
 
 
-def plan_line(plan: Plan) -> str:
-    """The plan in one line, before the money is spent."""
+def plan_line(plan: KindPlan) -> str:
+    """The plan of one kind in a line, before the money is spent."""
     if not plan.batches:
         return f"{plan.kind}: {counted(plan.read, 'row')} read, nothing to buy."
     return (
@@ -44,8 +50,8 @@ def plan_line(plan: Plan) -> str:
     )
 
 
-def plan_text(plan: Plan) -> str:
-    """The plan for ``amplemarket plan``."""
+def plan_text(plan: KindPlan) -> str:
+    """The plan of one kind, for ``amplemarket plan``."""
     in_flight = number(plan.in_flight) + (f" ({number(plan.held)} held)" if plan.held else "")
     rows = [
         ("rows read", number(plan.read)),
@@ -194,7 +200,7 @@ def _listed(counts: Mapping[str, float]) -> str:
     return ", ".join(f"{number(count)} {name}" for name, count in counts.items())
 
 
-def _estimate(plan: Plan) -> str:
+def _estimate(plan: KindPlan) -> str:
     email, phone = plan.email_credits_estimated, plan.phone_credits_estimated
     if plan.hit_rate is None or email is None or phone is None:
         return "none yet: nothing of this kind was bought before"
@@ -204,7 +210,7 @@ def _estimate(plan: Plan) -> str:
     )
 
 
-def _credits(plan: Plan) -> str:
+def _credits(plan: KindPlan) -> str:
     return (
         f"{number(plan.email_credits_max)} email and {number(plan.phone_credits_max)} phone credits"
     )

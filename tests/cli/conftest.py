@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner
 
 from amplemarket_source.cli.main import program
-from amplemarket_source.cli.output import quiet_libraries
 from amplemarket_source.sandbox import SandboxOptions, SandboxServer
 from tests.cli.command_line import KEY, Command, Finished, write_leads
 
@@ -44,7 +43,6 @@ def amplemarket(folder: Path) -> Command:
     """The command in this process: the code of the installed one from its first line on."""
 
     def command(*arguments: str, stdin: str | None = None) -> Finished:
-        quiet_libraries(quiet=False)
         result = CliRunner().invoke(program, arguments, input=stdin, prog_name="amplemarket")
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception

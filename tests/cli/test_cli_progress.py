@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 
-from amplemarket_source.cli.progress import progress_line
-from amplemarket_source.model import Plan
+from amplemarket_source.cli.output import progress_line
+from amplemarket_source.model import KindPlan, Plan
 from amplemarket_source.report import RunReport
 
 
 def _report() -> RunReport:
     report = RunReport()
     counts = dict.fromkeys(("invalid", "duplicate", "fresh", "suppressed", "in_flight", "held"), 0)
-    report.plans = [Plan(kind="people", read=1200, to_buy=1200, requests_per_minute=500, **counts)]
+    plan = KindPlan(kind="people", read=1200, to_buy=1200, requests_per_minute=500, **counts)
+    report.plan = Plan((plan,))
     report.requests_bought, report.requests_loaded = 4, 1
     report.rows_fetched = 400
-    report.loaded = Counter(people=300, companies=10)
+    report.rows = Counter(people=300, companies=10)
     report.credits = Counter(email_credits_estimated=150.0, phone_credits_estimated=0.5)
     return report
 

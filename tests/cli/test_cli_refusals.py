@@ -9,8 +9,10 @@ from pathlib import Path
 import click
 import pytest
 
-from amplemarket_source.cli.main import program
+from amplemarket_source.cli.main import LazyCommand, program
+from amplemarket_source.cli.options import given_settings, setting_options
 from amplemarket_source.sandbox import SandboxServer
+from amplemarket_source.settings import SETTING_NAMES
 from tests.cli.command_line import Command, posts
 
 
@@ -67,6 +69,17 @@ def test_wrong_use_is_told_and_sends_nothing(
     assert posts(server) == 0
 
 
+@pytest.mark.parametrize("arguments", [("run", "people", "--sandbox"), ("sandbox",)])
+def test_without_the_extra_the_sandbox_says_what_to_install(
+    amplemarket: Command, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.delattr("amplemarket_source.sandbox.server")
+    monkeypatch.setitem(sys.modules, "amplemarket_source.sandbox.server", None)
+    found = amplemarket(*arguments)
+    assert found.exit_code == 2
+    assert "dlt-source-amplemarket[sandbox]" in found.err
+
+
 def test_an_error_is_json_where_json_was_asked_for(amplemarket: Command) -> None:
     found = amplemarket("run", "people", "missing.csv", "--json")
     assert found.document["exit_code"] == found.exit_code == 2
@@ -91,32 +104,67 @@ def test_a_destination_that_cannot_be_written_is_exit_code_7(
     assert posts(server) == 0
 
 
-def _commands(group: click.Group, *names: str) -> list[tuple[str, ...]]:
-    found: list[tuple[str, ...]] = [names]
-    for name, command in group.commands.items():
-        found += (
-            _commands(command, *names, name)
-            if isinstance(command, click.Group)
-            else [(*names, name)]
-        )
+def _command(name: str) -> click.Command:
+    listed = program.commands[name]
+    assert isinstance(listed, LazyCommand)
+    return listed.load()
+
+
+def _commands() -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = [()]
+    for name in program.commands:
+        command = _command(name)
+        found.append((name,))
+        if isinstance(command, click.Group):
+            found += [(name, each) for each in command.commands]
     return found
 
 
-@pytest.mark.parametrize("names", _commands(program), ids=" ".join)
+@pytest.mark.parametrize("names", _commands(), ids=" ".join)
 def test_every_command_explains_itself(amplemarket: Command, names: tuple[str, ...]) -> None:
     found = amplemarket(*names, "--help")
     assert found.exit_code == 0
     command: click.Command = program
     for name in names:
         assert isinstance(command, click.Group)
-        command = command.commands[name]
+        command = _command(name) if command is program else command.commands[name]
     assert command.help
 
 
-def test_help_does_without_the_heavy_libraries() -> None:
+@pytest.mark.parametrize("name", program.commands)
+def test_the_list_of_commands_says_of_each_what_it_says_itself(name: str) -> None:
+    assert program.commands[name].get_short_help_str(200) == _command(name).get_short_help_str(200)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["sandbox", "--help"]])
+def test_help_does_without_the_heavy_libraries(arguments: list[str]) -> None:
     code = (
-        "import sys, amplemarket_source.cli.main; "
-        "print([m for m in ('dlt', 'duckdb', 'pyarrow', 'httpx', 'rich') if m in sys.modules])"
+        "import sys; from amplemarket_source.cli.main import program; "
+        f"exit_code = program({arguments!r}, prog_name='amplemarket', standalone_mode=False); "
+        "names = ('dlt', 'duckdb', 'pyarrow', 'httpx', 'rich'); "
+        "print([name for name in names if name in sys.modules], exit_code)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    assert found.stdout.splitlines()[-1] == "[] 0"
+
+
+def test_every_setting_is_an_option_except_the_key() -> None:
+    # On a command line others of the machine can read it.
+    left_out = {"api_key"}
+    for names in (("run", "people"), ("plan", "companies"), ("find", "person"), ("resume",)):
+        command = _command(names[0])
+        for name in names[1:]:
+            assert isinstance(command, click.Group)
+            command = command.commands[name]
+        options = {option.name for option in command.params if isinstance(option, click.Option)}
+        assert options & SETTING_NAMES == SETTING_NAMES - left_out
+
+
+def test_the_settings_of_a_command_are_those_of_its_options() -> None:
+    @click.command()
+    @setting_options
+    def command() -> None: ...
+
+    options: dict[str, object] = {str(option.name): None for option in command.params}
+    assert set(given_settings(options)) == {option.name for option in command.params}
+    assert options == {}

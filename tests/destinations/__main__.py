@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.destinations.homes import HOMES, version_of
+from tests.destinations.warehouses import ALL_WAREHOUSES, version_of
 
 _SIGNS = {"passed": "yes", "failed": "NO", "skipped": "-"}
 
@@ -31,34 +31,42 @@ class _Table:
         kept = []
         for item in items:
             marker = item.get_closest_marker("guarantee")
-            home = getattr(getattr(item, "callspec", None), "params", {}).get("home")
-            if marker is not None and home in self._wanted:
-                self._places[item.nodeid] = (marker.args[0], home)
+            warehouse = getattr(getattr(item, "callspec", None), "params", {}).get("warehouse")
+            if marker is not None and warehouse in self._wanted:
+                self._places[item.nodeid] = (marker.args[0], warehouse)
                 kept.append(item)
         items[:] = kept
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        guarantee, home = self._places[report.nodeid]
+        guarantee, warehouse = self._places[report.nodeid]
         row = self.outcomes.setdefault(guarantee, {})
-        if row.get(home) != "failed" and (report.when == "call" or report.outcome != "passed"):
-            row[home] = report.outcome
+        if row.get(warehouse) != "failed" and (report.when == "call" or report.outcome != "passed"):
+            row[warehouse] = report.outcome
         if report.outcome == "skipped" and isinstance(report.longrepr, tuple):
-            self.reasons[home] = str(report.longrepr[2]).removeprefix("Skipped: ")
+            self.reasons[warehouse] = str(report.longrepr[2]).removeprefix("Skipped: ")
 
     def __str__(self) -> str:
-        lines = [f"{'':<56}" + "".join(f"{home:<11}" for home in self._wanted)]
+        lines = [f"{'':<56}" + "".join(f"{warehouse:<11}" for warehouse in self._wanted)]
         for guarantee, row in self.outcomes.items():
-            signs = (_SIGNS.get(row.get(home, ""), "?") for home in self._wanted)
+            signs = (_SIGNS.get(row.get(warehouse, ""), "?") for warehouse in self._wanted)
             lines.append(f"{guarantee:<56}" + "".join(f"{sign:<11}" for sign in signs).rstrip())
         lines.append(f"{'filesystem, and all that only adds':<56}refused before anything is bought")
-        lines += ["", *(f"{home}: checked against {version_of(home)}" for home in self._wanted)]
-        lines += [f"- on {home}: {reason}" for home, reason in self.reasons.items()]
+        lines += [
+            "",
+            *(
+                f"{warehouse}: checked against {version_of(warehouse)}"
+                for warehouse in self._wanted
+            ),
+        ]
+        lines += [f"- on {warehouse}: {reason}" for warehouse, reason in self.reasons.items()]
         return "\n".join(lines)
 
 
 def main() -> int:
     """Returns: pytest's exit code; 0 when every guarantee holds."""
-    wanted = [home for home in HOMES if home in sys.argv[1:] or not sys.argv[1:]]
+    wanted = [
+        warehouse for warehouse in ALL_WAREHOUSES if warehouse in sys.argv[1:] or not sys.argv[1:]
+    ]
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
     table = _Table(wanted)
     said = io.StringIO()

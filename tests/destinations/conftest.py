@@ -1,4 +1,4 @@
-"""One home for each destination and worker, started when the first test asks for it."""
+"""One warehouse for each destination and worker, started when the first test asks for it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.destinations.deployment import WarehouseDeployment
 from tests.destinations.environments import Missing
 from tests.destinations.groups import on
-from tests.destinations.homes import HOMES, Home, opened
-from tests.destinations.household import Household
-from tests.destinations.story import Story
+from tests.destinations.scenario import Scenario
+from tests.destinations.warehouses import ALL_WAREHOUSES, TestedWarehouse, opened
 
 ALL = "AMPLEMARKET_ALL_DESTINATIONS"
 AS_THE_COMMAND_SETS_THEM = {
@@ -23,8 +23,8 @@ AS_THE_COMMAND_SETS_THEM = {
 }
 
 
-@pytest.fixture(scope="session", params=on(*HOMES))
-def home(request: pytest.FixtureRequest) -> Iterator[Home]:
+@pytest.fixture(scope="session", params=on(*ALL_WAREHOUSES))
+def warehouse(request: pytest.FixtureRequest) -> Iterator[TestedWarehouse]:
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         for name, value in AS_THE_COMMAND_SETS_THEM.items():
             patch.setenv(name, value)
@@ -38,6 +38,10 @@ def home(request: pytest.FixtureRequest) -> Iterator[Home]:
 
 
 @pytest.fixture(scope="session")
-def story(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    with Household.settled(home, tmp_path_factory.mktemp(home.name)) as household:
-        yield Story(household)
+def scenario(
+    warehouse: TestedWarehouse, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scenario]:
+    with WarehouseDeployment.settled(
+        warehouse, tmp_path_factory.mktemp(warehouse.name)
+    ) as deployment:
+        yield Scenario(deployment)

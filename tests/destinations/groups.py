@@ -9,11 +9,14 @@ import pytest
 __all__ = ["on"]
 
 
-def on(*homes: str) -> list[Any]:
-    """Parameters of the fixture ``home``; xdist starts each destination once (``loadgroup``).
+def on(*warehouses: str) -> list[Any]:
+    """Parameters of the fixture ``warehouse``; xdist starts each destination once (``loadgroup``).
 
     Example::
 
-        @pytest.mark.parametrize("home", on("bigquery"), indirect=True)
+        @pytest.mark.parametrize("warehouse", on("bigquery"), indirect=True)
     """
-    return [pytest.param(home, marks=pytest.mark.xdist_group(home)) for home in homes]
+    return [
+        pytest.param(warehouse, marks=pytest.mark.xdist_group(warehouse))
+        for warehouse in warehouses
+    ]

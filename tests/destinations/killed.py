@@ -12,9 +12,9 @@ from amplemarket_source.load.waves import load_pending
 from amplemarket_source.model import PEOPLE
 from amplemarket_source.settings import resolve_settings
 from tests.crash.driver import die_at
-from tests.destinations.homes import Home
-from tests.destinations.household import KEY
-from tests.destinations.story import LEADS
+from tests.destinations.deployment import KEY
+from tests.destinations.scenario import LEADS
+from tests.destinations.warehouses import TestedWarehouse
 from tests.support.clock import ManualClock
 from tests.support.steps import SteppedRun
 
@@ -23,7 +23,7 @@ def main() -> None:
     name, place, folder, machine, dataset, url, started, nth = sys.argv[1:]
     pipeline = dlt.pipeline(
         "amplemarket",
-        destination=Home(name, place).destination(Path(folder)),
+        destination=TestedWarehouse(name, place).destination(Path(folder)),
         dataset_name=dataset,
         pipelines_dir=str(Path(folder) / machine),
     )

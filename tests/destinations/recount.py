@@ -7,7 +7,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from amplemarket_source.schema.tables import DATA_TABLES
-from tests.destinations.household import KEY, Household
+from tests.destinations.deployment import KEY, WarehouseDeployment
 
 __all__ = ["Rows", "answers_of", "differences"]
 
@@ -27,17 +27,17 @@ def answers_of(url: str, request_id: str) -> list[Json]:
     return rows
 
 
-def differences(household: Household) -> list[str]:
+def differences(deployment: WarehouseDeployment) -> list[str]:
     """Every value of people, companies and their children that is not what the server says now.
 
     Each person and company is compared with the answer of the request that their row names.
     """
-    stored = {table.name: household.table(table.name) for table in DATA_TABLES}
+    stored = {table.name: deployment.table(table.name) for table in DATA_TABLES}
     requests = {row["enrichment_request_id"] for row in stored["people"]}
     expected: Rows = {name: [] for name in stored}
     companies: dict[str, Json] = {}
     for request in sorted(requests, key=int):
-        for answer in answers_of(household.server.url, request):
+        for answer in answers_of(deployment.server.url, request):
             if answer["status"] == "enriched":
                 person = answer["result"]
                 companies[person["company"]["id"]] = person["company"]

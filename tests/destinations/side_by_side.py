@@ -13,10 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.destinations.homes import WAREHOUSES, Home, opened
-from tests.destinations.household import Household
-from tests.destinations.story import Story
+from tests.destinations.deployment import WarehouseDeployment
+from tests.destinations.scenario import Scenario
 from tests.destinations.type_names import types_of
+from tests.destinations.warehouses import WAREHOUSES, TestedWarehouse, opened
 
 __all__ = ["as_contract"]
 
@@ -24,9 +24,9 @@ Columns = dict[str, dict[str, str]]
 Contract = dict[tuple[str, str], str]
 
 
-def as_contract(home: Home, columns: Columns) -> Contract:
+def as_contract(warehouse: TestedWarehouse, columns: Columns) -> Contract:
     """The contract's name of each column's type, by table and column, without dlt's own tables."""
-    names = {theirs: ours for ours, theirs in types_of(home).items()}
+    names = {theirs: ours for ours, theirs in types_of(warehouse).items()}
     return {
         (table, column): names.get(theirs, theirs)
         for table, found in columns.items()
@@ -43,11 +43,11 @@ def main() -> int:
     for name in WAREHOUSES:
         with (
             tempfile.TemporaryDirectory() as folder,
-            opened(name) as home,
-            Household.settled(home, Path(folder)) as household,
+            opened(name) as warehouse,
+            WarehouseDeployment.settled(warehouse, Path(folder)) as deployment,
         ):
-            found[name] = Story(household).after("nothing").notes["columns"]
-            contracts[name] = as_contract(home, found[name])
+            found[name] = Scenario(deployment).after("nothing").notes["columns"]
+            contracts[name] = as_contract(warehouse, found[name])
     differing = 0
     print(f"{'table.column':<62}" + "".join(f"{name:<26}" for name in WAREHOUSES))
     for table, column in sorted(set().union(*contracts.values())):

@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from amplemarket_source.purchase import warehouse
 
+from amplemarket_source.warehouse import client
 from tests.destinations.groups import on
-from tests.destinations.story import Story
+from tests.destinations.scenario import Scenario
 from tests.support.steps import open_ledger
 
 HOLD = """
@@ -23,19 +23,19 @@ input()
 pytestmark = pytest.mark.timeout(400)
 
 
-@pytest.mark.parametrize("home", on("ducklake"), indirect=True)
+@pytest.mark.parametrize("warehouse", on("ducklake"), indirect=True)
 def test_a_statement_waits_for_the_catalog_that_another_connection_has_locked(
-    story: Story, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    story.after("nothing")
-    household = story.household
+    scenario.after("nothing")
+    deployment = scenario.deployment
     conflicts = []
-    with open_ledger(household.pipeline()) as ledger:
+    with open_ledger(deployment.pipeline()) as ledger:
         key = ledger.warehouse.rows(
             f"SELECT request_key FROM {ledger.warehouse.name('enrichment_requests')}"
         )[0][0]
         other = subprocess.Popen(
-            [sys.executable, "-c", HOLD, str(household.folder / "lake.sqlite")],
+            [sys.executable, "-c", HOLD, str(deployment.folder / "lake.sqlite")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -49,9 +49,9 @@ def test_a_statement_waits_for_the_catalog_that_another_connection_has_locked(
                 other.communicate("let go\n")
             return original(error)
 
-        original = warehouse._is_conflict
-        monkeypatch.setattr(warehouse, "_is_conflict", is_conflict)
+        original = client._is_conflict
+        monkeypatch.setattr(client, "_is_conflict", is_conflict)
         ledger.update(key, error_detail="written in the end")
-        found = {row["request_key"]: row for row in household.table("enrichment_requests")}
+        found = {row["request_key"]: row for row in deployment.table("enrichment_requests")}
     assert found[key]["error_detail"] == "written in the end"
     assert conflicts

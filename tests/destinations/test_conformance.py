@@ -12,10 +12,10 @@ from amplemarket_source.clock import SystemClock
 from amplemarket_source.errors import Busy, DestinationError
 from amplemarket_source.run.doctor import examine
 from amplemarket_source.schema.tables import TABLES
-from tests.destinations.homes import Home
-from tests.destinations.household import Household
-from tests.destinations.story import FORGOTTEN, Story
+from tests.destinations.deployment import WarehouseDeployment
+from tests.destinations.scenario import FORGOTTEN, Scenario
 from tests.destinations.type_names import types_of
+from tests.destinations.warehouses import TestedWarehouse
 from tests.support.steps import SteppedRun, open_ledger
 
 pytestmark = pytest.mark.timeout(400)
@@ -24,9 +24,11 @@ PEOPLE_CHILDREN = [name for name in TABLES if name.startswith("people__")]
 
 
 @pytest.mark.guarantee("empty first load makes every table and column")
-def test_a_first_load_of_nulls_makes_every_table_with_every_column_and_type(story: Story) -> None:
-    seen = story.after("nothing")
-    types = types_of(story.household.home)
+def test_a_first_load_of_nulls_makes_every_table_with_every_column_and_type(
+    scenario: Scenario,
+) -> None:
+    seen = scenario.after("nothing")
+    types = types_of(scenario.deployment.warehouse)
     for name, table in TABLES.items():
         declared = {column.name: types[column.data_type] for column in table.columns}
         assert seen.notes["columns"][name] == declared, name
@@ -42,16 +44,16 @@ def test_a_first_load_of_nulls_makes_every_table_with_every_column_and_type(stor
 
 
 @pytest.mark.guarantee("values and row counts equal the API's answers")
-def test_every_value_is_the_one_that_the_server_handed_out(story: Story) -> None:
-    seen = story.after("resumed")
+def test_every_value_is_the_one_that_the_server_handed_out(scenario: Scenario) -> None:
+    seen = scenario.after("resumed")
     assert seen.wrong == []
     assert seen.counts["people"] == 5
     assert all(seen.counts[name] > 0 for name in TABLES)
 
 
 @pytest.mark.guarantee("resumed on an empty disk, nothing bought twice")
-def test_another_machine_goes_on_with_what_the_first_one_bought(story: Story) -> None:
-    seen = story.after("resumed")
+def test_another_machine_goes_on_with_what_the_first_one_bought(scenario: Scenario) -> None:
+    seen = scenario.after("resumed")
     assert seen.notes["in_flight"] not in ("completed", "held")
     assert seen.posts == seen.notes["posts"]
     assert seen.report.requests_loaded == 1
@@ -60,8 +62,8 @@ def test_another_machine_goes_on_with_what_the_first_one_bought(story: Story) ->
 
 
 @pytest.mark.guarantee("fewer and no children follow the latest answer")
-def test_children_follow_the_latest_answer_also_to_none(story: Story) -> None:
-    full, fewer, none = (story.after(name) for name in ("resumed", "fewer", "none"))
+def test_children_follow_the_latest_answer_also_to_none(scenario: Scenario) -> None:
+    full, fewer, none = (scenario.after(name) for name in ("resumed", "fewer", "none"))
     for name in ("people__experiences", "people__languages"):
         assert full.counts[name] > fewer.counts[name] > none.counts[name] == 0, name
     assert {none.counts[name] for name in PEOPLE_CHILDREN} == {0}
@@ -70,10 +72,10 @@ def test_children_follow_the_latest_answer_also_to_none(story: Story) -> None:
 
 @pytest.mark.guarantee("new fields become typed columns, at every level")
 def test_new_fields_become_columns_of_their_type_and_keep_it_on_another_machine(
-    story: Story,
+    scenario: Scenario,
 ) -> None:
-    fewer, none = story.after("fewer"), story.after("none")
-    types = types_of(story.household.home)
+    fewer, none = scenario.after("fewer"), scenario.after("none")
+    types = types_of(scenario.deployment.warehouse)
     new = {
         "people": {
             "pronouns": "text",
@@ -99,30 +101,30 @@ def test_new_fields_become_columns_of_their_type_and_keep_it_on_another_machine(
 
 
 @pytest.mark.guarantee("known outcomes are not bought again")
-def test_a_list_that_is_known_sends_no_request(story: Story) -> None:
-    before, again = story.after("none"), story.after("again")
+def test_a_list_that_is_known_sends_no_request(scenario: Scenario) -> None:
+    before, again = scenario.after("none"), scenario.after("again")
     assert (again.posts, again.counts) == (before.posts, before.counts)
     assert again.report.exit_code == 0
 
 
 @pytest.mark.guarantee("an unknowable POST is held, never resent")
-def test_a_request_whose_outcome_nobody_knows_is_held(story: Story) -> None:
-    seen = story.after("held")
+def test_a_request_whose_outcome_nobody_knows_is_held(scenario: Scenario) -> None:
+    seen = scenario.after("held")
     assert seen.notes["first"] == 5
     assert seen.posts == seen.notes["posts"]
-    with open_ledger(story.household.pipeline()) as ledger:
+    with open_ledger(scenario.deployment.pipeline()) as ledger:
         held = [r for r in ledger.open_requests() if r.status == "held"]
     assert [r.lead_count for r in held] == [1]
 
 
 @pytest.mark.guarantee("erased from every table, by the API and by hand")
-def test_an_erased_person_is_in_no_table_and_is_not_bought_again(story: Story) -> None:
-    removed, forgotten = story.after("none"), story.after("forgotten")
+def test_an_erased_person_is_in_no_table_and_is_not_bought_again(scenario: Scenario) -> None:
+    removed, forgotten = scenario.after("none"), scenario.after("forgotten")
     assert removed.counts["people"] == 4
     assert forgotten.counts["people"] == 3
     assert forgotten.notes["mentions"] == []
-    assert forgotten.posts == story.after("held").posts
-    left = story.household.table("enrichment_results")
+    assert forgotten.posts == scenario.after("held").posts
+    left = scenario.deployment.table("enrichment_results")
     erased = [row for row in left if row["status"] == "gdpr_removed"]
     assert {row["person_id"] for row in erased} == {None}
     assert len(erased) >= 3  # at once, later, and by hand
@@ -130,16 +132,18 @@ def test_an_erased_person_is_in_no_table_and_is_not_bought_again(story: Story) -
 
 
 @pytest.mark.guarantee("a bad row is a reject, the rest lands")
-def test_an_input_row_that_identifies_nobody_is_a_reject(story: Story) -> None:
-    seen = story.after("nothing")
-    rejects = story.household.table("rejects")
+def test_an_input_row_that_identifies_nobody_is_a_reject(scenario: Scenario) -> None:
+    seen = scenario.after("nothing")
+    rejects = scenario.deployment.table("rejects")
     assert seen.counts["rejects"] == 1
     assert [(row["stage"], row["reason"]) for row in rejects] == [("lead", "email_malformed")]
 
 
 @pytest.mark.guarantee("a load killed half-way ends right")
-def test_a_load_that_was_killed_in_the_middle_is_right_after_the_next_run(story: Story) -> None:
-    seen = story.after("killed")
+def test_a_load_that_was_killed_in_the_middle_is_right_after_the_next_run(
+    scenario: Scenario,
+) -> None:
+    seen = scenario.after("killed")
     assert seen.wrong == []
     assert seen.counts["people"] == 3
     assert seen.counts["people__experiences"] == 15
@@ -147,27 +151,27 @@ def test_a_load_that_was_killed_in_the_middle_is_right_after_the_next_run(story:
 
 
 @pytest.mark.guarantee("two runs exclude each other")
-def test_a_second_run_from_another_machine_is_refused(story: Story) -> None:
-    story.after("nothing")
-    household = story.household
-    if household.home.name == "duckdb":
-        pytest.skip("DuckDB itself keeps a second process out: tests/purchase/test_two_runs.py")
+def test_a_second_run_from_another_machine_is_refused(scenario: Scenario) -> None:
+    scenario.after("nothing")
+    deployment = scenario.deployment
+    if deployment.warehouse.name == "duckdb":
+        pytest.skip("DuckDB itself keeps a second process out: tests/run/test_two_runs.py")
     other = dlt.pipeline(
         "amplemarket",
-        destination=household.home.destination(household.folder),
-        dataset_name=household.dataset,
-        pipelines_dir=str(household.folder / "another machine"),
+        destination=deployment.warehouse.destination(deployment.folder),
+        dataset_name=deployment.dataset,
+        pipelines_dir=str(deployment.folder / "another machine"),
     )
-    with household.opened(), pytest.raises(Busy, match="another machine"):
-        SteppedRun(other, household.settings(), household.clock).__enter__()
-    with SteppedRun(other, household.settings(), household.clock) as second:
+    with deployment.opened(), pytest.raises(Busy, match="another machine"):
+        SteppedRun(other, deployment.settings(), deployment.clock).__enter__()
+    with SteppedRun(other, deployment.settings(), deployment.clock) as second:
         second.session.ledger.open_requests()
 
 
 @pytest.mark.guarantee("a failing statement is seen to fail")
-def test_a_statement_that_must_fail_fails(story: Story) -> None:
-    story.after("nothing")
-    with open_ledger(story.household.pipeline()) as ledger:
+def test_a_statement_that_must_fail_fails(scenario: Scenario) -> None:
+    scenario.after("nothing")
+    with open_ledger(scenario.deployment.pipeline()) as ledger:
         people = ledger.warehouse.name("people")
         before = ledger.warehouse.rows(f"SELECT count(*) FROM {people}")
         for statement in (
@@ -181,19 +185,19 @@ def test_a_statement_that_must_fail_fails(story: Story) -> None:
 
 
 @pytest.mark.guarantee("doctor finds it usable and leaves nothing behind")
-def test_doctor_writes_reads_and_leaves_nothing(home: Home, tmp_path: Path) -> None:
-    with Household.settled(home, tmp_path) as household:
+def test_doctor_writes_reads_and_leaves_nothing(warehouse: TestedWarehouse, tmp_path: Path) -> None:
+    with WarehouseDeployment.settled(warehouse, tmp_path) as deployment:
         # Where the API is not asked, the rest is checked all the same.
         found = {
             check.name: check
             for check in examine(
-                household.pipeline,
-                {"api_key": "sandbox-key", "base_url": household.server.url},
+                deployment.pipeline,
+                {"api_key": "sandbox-key", "base_url": deployment.server.url},
                 SystemClock(),
             )
         }
         assert found["destination"].state == "ok", found["destination"].text
-        with household.pipeline().sql_client() as client:
+        with deployment.pipeline().sql_client() as client:
             assert not client.has_dataset()
             with client.with_staging_dataset():
                 assert not client.has_dataset()

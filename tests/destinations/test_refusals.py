@@ -21,8 +21,8 @@ from amplemarket_source.sandbox import SandboxServer
 from amplemarket_source.settings import resolve_settings
 from amplemarket_source.warehouse.capabilities import CHECKED, require_guarantees
 from tests.destinations.environments import Missing
-from tests.destinations.homes import HOMES, opened
 from tests.destinations.servers import postgres_server
+from tests.destinations.warehouses import ALL_WAREHOUSES, opened
 from tests.support.steps import SteppedRun
 
 
@@ -69,7 +69,7 @@ def test_a_lake_that_takes_one_connection_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_was_checked_is_what_the_suite_runs_on() -> None:
-    assert set(CHECKED) == set(HOMES)
+    assert set(CHECKED) == set(ALL_WAREHOUSES)
 
 
 def test_a_sql_destination_that_was_not_checked_is_taken_with_a_warning(tmp_path: Path) -> None:
@@ -137,8 +137,8 @@ def test_doctor_says_where_credentials_go_when_the_door_is_shut(tmp_path: Path) 
 
 
 def test_a_lake_with_the_catalog_of_the_default_is_taken(tmp_path: Path) -> None:
-    with opened("ducklake") as home:
-        require_guarantees(pipeline(home.destination(tmp_path), tmp_path))
+    with opened("ducklake") as warehouse:
+        require_guarantees(pipeline(warehouse.destination(tmp_path), tmp_path))
 
 
 def test_the_command_exits_with_2_and_one_sentence(

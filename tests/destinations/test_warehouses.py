@@ -9,9 +9,9 @@ from dlt.destinations.job_client_impl import DDL_COMMANDS
 
 from amplemarket_source.schema.tables import TABLES
 from tests.destinations.groups import on
-from tests.destinations.homes import WAREHOUSES
+from tests.destinations.scenario import Scenario
 from tests.destinations.side_by_side import as_contract
-from tests.destinations.story import Story
+from tests.destinations.warehouses import WAREHOUSES
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -19,10 +19,10 @@ NAMES = [*TABLES, *(f"{name}.{c.name}" for name, table in TABLES.items() for c i
 
 
 @pytest.mark.guarantee("the contract's columns and types in information_schema")
-def test_information_schema_says_the_contract(story: Story) -> None:
+def test_information_schema_says_the_contract(scenario: Scenario) -> None:
     """So every two destinations have the same tables, columns and, by name, types."""
-    columns = story.after("nothing").notes["columns"]
-    found = as_contract(story.household.home, columns)
+    columns = scenario.after("nothing").notes["columns"]
+    found = as_contract(scenario.deployment.warehouse, columns)
     assert found == {
         (name, column.name): column.data_type
         for name, table in TABLES.items()
@@ -44,10 +44,10 @@ def test_no_name_of_the_contract_needs_quoting() -> None:
     assert [part for part in parts if not re.fullmatch(r"_?[a-z][a-z0-9_]{0,62}", part)] == []
 
 
-@pytest.mark.parametrize("home", on("bigquery"), indirect=True)
-def test_bigquery_tables_are_clustered_by_what_merges_compare(story: Story) -> None:
-    story.after("nothing")
-    with story.household.pipeline().sql_client() as client:
+@pytest.mark.parametrize("warehouse", on("bigquery"), indirect=True)
+def test_bigquery_tables_are_clustered_by_what_merges_compare(scenario: Scenario) -> None:
+    scenario.after("nothing")
+    with scenario.deployment.pipeline().sql_client() as client:
         place = f"`{client.project_id}.{client.dataset_name}`.INFORMATION_SCHEMA"
         clustered = client.execute_sql(
             f"SELECT table_name, column_name FROM {place}.COLUMNS "
@@ -62,10 +62,10 @@ def test_bigquery_tables_are_clustered_by_what_merges_compare(story: Story) -> N
             assert found.get(name) == key, name
 
 
-@pytest.mark.parametrize("home", on("bigquery"), indirect=True)
-def test_bigquery_shows_descriptions_and_what_is_personal(story: Story) -> None:
-    story.after("nothing")
-    with story.household.pipeline().sql_client() as client:
+@pytest.mark.parametrize("warehouse", on("bigquery"), indirect=True)
+def test_bigquery_shows_descriptions_and_what_is_personal(scenario: Scenario) -> None:
+    scenario.after("nothing")
+    with scenario.deployment.pipeline().sql_client() as client:
         people = client.native_connection.get_table(
             client.make_qualified_table_name("people", quote=False)
         )
@@ -75,9 +75,9 @@ def test_bigquery_shows_descriptions_and_what_is_personal(story: Story) -> None:
     assert descriptions["email"].endswith("(personal data)")
 
 
-@pytest.mark.parametrize("home", on("snowflake"), indirect=True)
-def test_snowflake_takes_every_name_unquoted(story: Story) -> None:
-    story.after("nothing")
+@pytest.mark.parametrize("warehouse", on("snowflake"), indirect=True)
+def test_snowflake_takes_every_name_unquoted(scenario: Scenario) -> None:
+    scenario.after("nothing")
     columns = ", ".join(column.name for column in TABLES["people"].columns)
-    with story.household.pipeline().sql_client() as client:
+    with scenario.deployment.pipeline().sql_client() as client:
         assert client.execute_sql(f"SELECT {columns} FROM people WHERE 1 = 0") in ([], None)

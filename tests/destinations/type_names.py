@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.destinations.homes import Home
+from tests.destinations.warehouses import TestedWarehouse
 
 __all__ = ["types_of"]
 
@@ -36,9 +36,9 @@ _TYPES: dict[str, dict[str, str]] = {
 }
 
 
-def types_of(home: Home) -> dict[str, str]:
+def types_of(warehouse: TestedWarehouse) -> dict[str, str]:
     """The warehouse's type by the contract's."""
-    found = _TYPES[home.name]
-    if home.name == "snowflake" and not home.place:
+    found = _TYPES[warehouse.name]
+    if warehouse.name == "snowflake" and not warehouse.place:
         return found | {"timestamp": "TIMESTAMP_LTZ"}  # a real account
     return found

@@ -1,8 +1,7 @@
-"""The empty warehouse that every pair of runs starts from, and the command."""
+"""The command, for the tests that type it."""
 
 from __future__ import annotations
 
 from tests.cli.conftest import amplemarket, folder, leads, server
-from tests.purchase.conftest import empty_warehouse, shop
 
-__all__ = ["amplemarket", "empty_warehouse", "folder", "leads", "server", "shop"]
+__all__ = ["amplemarket", "folder", "leads", "server"]

@@ -133,10 +133,10 @@ def test_the_next_run_ends_it_without_buying_again(trial: Trial, oddity: Oddity)
 
 def test_the_first_run_ends_with_6_and_the_second_with_0(trial: Trial) -> None:
     assert [report.exit_code for report in trial.reports] == [6, 0]
-    assert trial.shop.posts() == len(BROKEN)
+    assert trial.deployment.posts() == len(BROKEN)
     assert len(trial.reports[0].running_requests) == len(BROKEN)
 
 
 def test_the_key_went_to_no_other_host(trial: Trial) -> None:
-    paths = {call.path for call in trial.shop.sandbox.calls if call.method == "GET"}
+    paths = {call.path for call in trial.deployment.sandbox.calls if call.method == "GET"}
     assert all(path.startswith(("/people/", "/account-info", "/nowhere")) for path in paths)

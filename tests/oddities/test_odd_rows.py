@@ -100,6 +100,6 @@ def test_the_run_ends_with_5_and_the_next_with_0(trial: Trial) -> None:
 
 
 def test_no_lead_was_charged_for_twice(trial: Trial) -> None:
-    charged = Counter((charge.lead, charge.reason) for charge in trial.shop.sandbox.charges)
+    charged = Counter((charge.lead, charge.reason) for charge in trial.deployment.sandbox.charges)
     assert set(charged.values()) == {1}
     assert len(charged) == LEADS * len(ODD)

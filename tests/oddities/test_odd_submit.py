@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from amplemarket_source.sandbox import Fault
-from tests.purchase.shop import Shop, email_leads
+from tests.support.deployment import Deployment, email_leads
 
 _DEEP = "[" * 5_000 + "]" * 5_000
 
@@ -28,9 +28,9 @@ def _beside_the_status(text: str) -> Fault:
     ids=["nested_5,000_levels_deep", "brackets_but_for_the_header", "cut_but_for_the_header"],
 )
 def test_a_request_that_was_taken_is_collected_however_odd_the_answer_is(
-    shop: Shop, fault: Any
+    deployment: Deployment, fault: Any
 ) -> None:
-    shop.sandbox.set_faults(fault)
-    report = shop.run(email_leads("ada"))
-    assert (report.exit_code, report.held_requests, shop.posts()) == (0, {}, 1)
-    assert shop.outcomes() == {"ada": "enriched"}
+    deployment.sandbox.set_faults(fault)
+    report = deployment.run(email_leads("ada"))
+    assert (report.exit_code, report.held_requests, deployment.posts()) == (0, {}, 1)
+    assert deployment.outcomes() == {"ada": "enriched"}

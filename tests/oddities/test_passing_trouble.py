@@ -67,7 +67,7 @@ def test_the_next_run_ends_it_without_buying_again(lasting: Trial, oddity: Oddit
 
 def test_lasting_trouble_ends_with_5_and_the_next_run_with_0(lasting: Trial) -> None:
     assert [report.exit_code for report in lasting.reports] == [5, 0]
-    assert lasting.shop.posts() == len(TROUBLE)
+    assert lasting.deployment.posts() == len(TROUBLE)
 
 
 @named(BRIEF)
@@ -79,5 +79,5 @@ def test_what_passes_is_not_even_noticed(brief: Trial, oddity: Oddity) -> None:
 
 def test_brief_trouble_ends_with_0_and_leaves_nothing_to_do(brief: Trial) -> None:
     assert [report.exit_code for report in brief.reports] == [0, 0]
-    assert brief.shop.posts() == len(BRIEF)
+    assert brief.deployment.posts() == len(BRIEF)
     assert brief.reports[1].requests_loaded == 0

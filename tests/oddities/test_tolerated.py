@@ -78,7 +78,7 @@ def test_every_lead_has_its_answer_at_once(trial: Trial, oddity: Oddity) -> None
 
 def test_the_run_ends_with_0_and_the_next_has_nothing_to_do(trial: Trial) -> None:
     assert [report.exit_code for report in trial.reports] == [0, 0]
-    assert trial.shop.posts() == len(TOLERATED)
+    assert trial.deployment.posts() == len(TOLERATED)
     assert trial.reports[1].requests_loaded == 0
 
 

@@ -25,8 +25,8 @@ from amplemarket_source.errors import AmplemarketError
 from amplemarket_source.report import RunReport
 from amplemarket_source.run import purchase
 from amplemarket_source.sandbox import Fault, SandboxOptions, SandboxServer
-from tests.purchase.shop import Shop
 from tests.support.clock import ManualClock
+from tests.support.deployment import Deployment
 
 __all__ = ["LEADS", "Oddity", "Trial", "named", "trial_of"]
 
@@ -81,7 +81,7 @@ class Trial:
     """
 
     oddities: Sequence[Oddity]
-    shop: Shop
+    deployment: Deployment
     reports: list[RunReport] = field(default_factory=list)
     errors: dict[str, AmplemarketError] = field(default_factory=dict)
     ledger: list[dict[str, str]] = field(default_factory=list)
@@ -101,33 +101,33 @@ class Trial:
             for number, oddity in enumerate(self.oddities, start=1)
             for place in range(LEADS)
         ]
-        self.shop.sandbox.set_faults(*(one.switch(self.number(one)) for one in self.oddities))
+        self.deployment.sandbox.set_faults(*(one.switch(self.number(one)) for one in self.oddities))
         with _told() as told:
-            self.reports.append(self.shop.run(leads, leads_per_request=LEADS))
-        keys = [key for (key,) in self.shop.rows("SELECT request_key FROM enrichment_requests "
+            self.reports.append(self.deployment.run(leads, leads_per_request=LEADS))
+        keys = [key for (key,) in self.deployment.rows("SELECT request_key FROM enrichment_requests "
                                                  "ORDER BY request_key")]  # fmt: skip
         self.errors = {self.oddities[keys.index(key)].name: error for key, error in told}
         for key, oddity in zip(keys, self.oddities, strict=True):
-            folders = (self.shop.folder / "pipelines").rglob(f"spool/{key}/page-*")
+            folders = (self.deployment.folder / "pipelines").rglob(f"spool/{key}/page-*")
             self.pages[oddity.name] = len(list(folders))
         self._look()
-        self.shop.sandbox.set_faults()
-        self.reports.append(self.shop.run(leads, leads_per_request=LEADS))
+        self.deployment.sandbox.set_faults()
+        self.reports.append(self.deployment.run(leads, leads_per_request=LEADS))
         self._look()
-        found = self.shop.rows(
+        found = self.deployment.rows(
             "SELECT DISTINCT l.external_id, p.id FROM leads l JOIN enrichment_results r "
             "ON r.lead_key = l.lead_key JOIN people p ON p.id = r.person_id"
         )
         self.people.update(name for name, _ in found)
-        submitted = self.shop.sandbox.submitted("people")
+        submitted = self.deployment.sandbox.submitted("people")
         for number, oddity in enumerate(self.oddities, start=1):
             times = {submitted[f"email=p{number}-{place}@odd.example"] for place in range(LEADS)}
             self.submitted[oddity.name] = times
 
     def _look(self) -> None:
-        statuses = self.shop.requests()
+        statuses = self.deployment.requests()
         self.ledger.append({one.name: s for one, s in zip(self.oddities, statuses, strict=False)})
-        found = self.shop.rows(
+        found = self.deployment.rows(
             "SELECT l.external_id, r.status FROM leads l JOIN enrichment_results r "
             "ON r.lead_key = l.lead_key AND r.kind = l.kind"
         )
@@ -143,12 +143,12 @@ def trial_of(oddities: Sequence[Oddity], folder: Path, empty_warehouse: Path) ->
 
     Waits for a retry cost no time, and nobody waits long for a byte.
     """
-    shutil.copytree(empty_warehouse, folder / "shop")
+    shutil.copytree(empty_warehouse, folder / "deployment")
     clock = _PatientClock()
     options = SandboxOptions(requests_per_minute=None, page_size=2)
     with SandboxServer(options, clock=clock) as server, pytest.MonkeyPatch.context() as patch:
         patch.setattr(purchase, "ApiClient", partial(ApiClient, timeouts=_TIMEOUTS))
-        trial = Trial(oddities, Shop(folder / "shop", server, clock))
+        trial = Trial(oddities, Deployment(folder / "deployment", server, clock))
         trial.run()
         yield trial
 

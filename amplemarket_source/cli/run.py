@@ -1,0 +1,193 @@
+"""``run``, ``plan`` and ``resume``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from amplemarket_source.cli.options import Target, given_settings, setting_options, target_options
+from amplemarket_source.cli.output import Output
+from amplemarket_source.cli.sandbox import bundled_server, demo_companies, demo_leads
+from amplemarket_source.cli.texts import plan_line, plan_text, summary_text
+from amplemarket_source.errors import UsageError
+from amplemarket_source.leads.query import query_leads
+from amplemarket_source.leads.read import LeadsInput
+from amplemarket_source.ledger import Ledger
+from amplemarket_source.model import KINDS, PEOPLE, Kind, Plan
+from amplemarket_source.report import RunReport
+from amplemarket_source.run.background import in_background
+from amplemarket_source.run.enrichment import Enrichment, draft_only, refuse_requests_of_others
+from amplemarket_source.settings import NO_KEY_NEEDED, Settings, resolve_settings
+
+__all__ = ["answer_run", "execute", "plan", "resume", "run"]
+
+_LEADS_HELP = """\b
+{name} is a path or URL (.csv, .jsonl, .parquet), or - for standard input.
+Columns: {columns}.
+"""
+_PEOPLE_COLUMNS = (
+    "email, linkedin_url, name (or first_name and last_name),\n"
+    "title, company_domain, company_name, external_id"
+)
+_COMPANY_COLUMNS = "domain, linkedin_url, external_id"
+
+
+@click.group()
+def run() -> None:
+    """Plan, buy, wait, load; goes on with what an earlier run left."""
+
+
+@click.group()
+def plan() -> None:
+    """What a run would buy and cost; nothing is sent."""
+
+
+def _input_options(kind: Kind) -> Any:
+    def add(command: Any) -> Any:
+        for option in (
+            click.option("--from", "from_url", metavar="URL", help="The database of --query."),
+            click.option("--query", metavar="SQL", help="Read the list from a database instead."),
+            click.argument("source", metavar=kind.payload_key.upper(), required=False),
+        ):
+            command = option(command)
+        return command
+
+    return add
+
+
+def _command(group: click.Group, kind: Kind, *, spend: bool) -> None:
+    columns = _PEOPLE_COLUMNS if kind is PEOPLE else _COMPANY_COLUMNS
+    what = "Enrich" if spend else "Price a list of"
+    text = f"{what} {kind.name}.\n\n" + _LEADS_HELP.format(
+        name=kind.payload_key.upper(), columns=columns
+    )
+
+    def plain(**options: Any) -> None:
+        _plan(kind, **options)
+
+    def spending(dry_run: bool, sandbox: bool, **options: Any) -> None:
+        if dry_run:
+            _plan(kind, **options)
+        else:
+            _run(kind, sandbox=sandbox, **options)
+
+    body: Any = plain
+    if spend:
+        body = click.option(
+            "--sandbox",
+            is_flag=True,
+            help=f"Run against the bundled API server: no key, nothing paid, into tables of its "
+            f"own. Without {kind.payload_key.upper()} it invents some.",
+        )(spending)
+        body = click.option("--dry-run", is_flag=True, help="The same as plan.")(body)
+    body = setting_options(_input_options(kind)(body))
+    group.command(kind.name, help=text)(target_options(body))
+
+
+def _plan(kind: Kind, *, output: Output, target: Target, **options: Any) -> None:
+    given = given_settings(options)
+    inputs = {kind: _input(kind, sandbox=False, **options)}
+    settings = resolve_settings(api_key=NO_KEY_NEEDED, **given)
+    pipeline = target.pipeline()
+    with output.working():
+        made = draft_only(pipeline, settings, inputs)
+    text = "\n\n".join(plan_text(each) for each in made.kinds)
+    output.answer({**made.to_dict(), **target.describe()}, text)
+
+
+def _run(kind: Kind, *, sandbox: bool, output: Output, target: Target, **options: Any) -> None:
+    given = given_settings(options)
+    inputs = {kind: _input(kind, sandbox=sandbox, **options)}
+    if sandbox:
+        target = target.apart()
+        with bundled_server() as where:
+            settings = resolve_settings(**given | where)
+            report = execute(target, settings, inputs, output, before=refuse_requests_of_others)
+    else:
+        report = execute(target, resolve_settings(**given), inputs, output)
+    answer_run(report, output, target)
+
+
+@click.command()
+@target_options
+@setting_options
+def resume(output: Output, target: Target, **options: Any) -> None:
+    """Finish what is in flight; buy nothing."""
+    settings = resolve_settings(**given_settings(options))
+    answer_run(execute(target, settings, {}, output), output, target)
+
+
+def execute(
+    target: Target,
+    settings: Settings,
+    inputs: Mapping[Kind, LeadsInput],
+    output: Output,
+    *,
+    before: Callable[[Ledger], None] = lambda _: None,
+) -> RunReport:
+    """Buy, read and load, and say how far it is; Ctrl-C stops it in an orderly way.
+
+    Args:
+        inputs: the list of leads or companies by kind; empty to resume only.
+        before: see `Enrichment.run`.
+
+    Raises:
+        AmplemarketError: the run could not do its work; what single requests ended with is in
+            the report.
+    """
+    enrichment = Enrichment(target.pipeline(), settings, inputs)
+
+    def tell(plan: Plan) -> None:
+        for each in plan.kinds:
+            output.say(plan_line(each))
+
+    with output.watching(enrichment.report):
+        return in_background(
+            lambda: enrichment.run(before=before, on_plan=tell), on_stop=enrichment.stop
+        )
+
+
+def answer_run(
+    report: RunReport,
+    output: Output,
+    target: Target,
+    *,
+    more: Mapping[str, Any] | None = None,
+    heading: str = "",
+) -> None:
+    """Say what a run did, and end the command with its exit code.
+
+    Args:
+        more: into the document, also in place of what the report has.
+        heading: a line above the summary.
+    """
+    document = {**report.to_dict(), **target.describe(), **(more or {})}
+    output.answer(document, heading + summary_text(document, target.arguments()))
+    click.get_current_context().exit(document["exit_code"])
+
+
+def _input(
+    kind: Kind, *, sandbox: bool, source: str | None, query: str | None, from_url: str | None
+) -> LeadsInput:
+    name = kind.payload_key.upper()
+    if (query is None) != (from_url is None):
+        raise UsageError("--query SQL and --from URL belong together.")
+    if query is not None and from_url is not None:
+        if source is not None:
+            raise UsageError(f"Give {name} or --query with --from, not both.")
+        return query_leads(query, from_url)
+    if source is not None:
+        return source
+    if sandbox:
+        return demo_leads() if kind is PEOPLE else demo_companies()
+    raise UsageError(
+        f"Which {kind.payload_key}? Give a file, a URL, - for standard input, or --query with "
+        "--from. With --sandbox alone, some are invented."
+    )
+
+
+for _kind in KINDS:
+    _command(run, _kind, spend=True)
+    _command(plan, _kind, spend=False)

@@ -1,0 +1,183 @@
+"""``status``, ``cancel``, ``release``, ``forget`` and ``doctor``: beside the main job.
+
+See how purchases stand, decide about single ones, erase a person, check the set-up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from amplemarket_source.cli.options import Target, given_settings, setting_options, target_options
+from amplemarket_source.cli.output import Output
+from amplemarket_source.cli.run import answer_run, execute
+from amplemarket_source.cli.texts import columns, number
+from amplemarket_source.errors import ExitCode, UsageError
+from amplemarket_source.run import status as state
+from amplemarket_source.run.doctor import examine
+from amplemarket_source.run.forget import forget as erase
+from amplemarket_source.run.settle import cancel_request, release_request
+from amplemarket_source.settings import NO_KEY_NEEDED, resolve_settings
+
+__all__ = ["cancel", "doctor", "forget", "release", "status"]
+
+
+@click.command()
+@target_options
+def status(output: Output, target: Target) -> None:
+    """Requests in flight, held and done, and credits so far; the API is not asked."""
+    pipeline = target.pipeline()
+    with output.working():
+        found = state.status(pipeline)
+    counts = ", ".join(f"{count:,} {name}" for name, count in found.by_status.items())
+    lines = [
+        f"Requests: {counts or 'none yet'}",
+        f"Credits so far: {number(found.email_credits)} email, "
+        f"{number(found.phone_credits)} phone (estimated)",
+    ]
+    if found.open:
+        heading = ("REQUEST_KEY", "REQUEST_ID", "STATUS", "LEADS", "CREDITS", "AGE", "NEXT")
+        lines += columns([heading, *(_row(request, target) for request in found.open)])
+    else:
+        lines.append("Nothing is open.")
+    document = {**found.to_dict(), **target.describe(), "exit_code": 0}
+    output.answer(document, "\n".join(lines))
+
+
+def _row(request: state.OpenRequest, target: Target) -> tuple[str, ...]:
+    record = request.record
+    return (
+        record.request_key,
+        record.request_id or "-",
+        record.status,
+        number(record.lead_count),
+        number(record.credits_at_stake),
+        _age(request.age_seconds),
+        f"amplemarket {request.next_step}{target.arguments()}",
+    )
+
+
+def _age(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+@click.command()
+@click.argument("request_id")
+@target_options
+@setting_options
+def cancel(request_id: str, output: Output, target: Target, **options: Any) -> None:
+    """Cancel a request at the API and load what was done.
+
+    REQUEST_ID is the API's, as `amplemarket status` shows it. Leads without an answer are ordinary
+    leads again, so a later run may buy them.
+    """
+    settings = resolve_settings(**given_settings(options))
+    pipeline = target.pipeline()
+    with output.working():
+        cancel_request(pipeline, settings, request_id)
+    # Others in flight are asked once, in passing: one that has finished is loaded as well.
+    report = execute(target, settings.with_changes(poll_timeout="0s"), {}, output)
+    answer_run(
+        report,
+        output,
+        target,
+        more={
+            "canceled": request_id,
+            "exit_code": int(report.exit_code if report.errors else ExitCode.SETTLED),
+        },
+        heading=f"Request {request_id} is canceled; what was done by then is loaded.\n",
+    )
+
+
+@click.command()
+@click.argument("request_key")
+@click.option("--drop", "choice", flag_value="drop", help="Give it up; a later run may buy again.")
+@click.option("--resubmit", "choice", flag_value="resubmit", help="Buy its leads again now.")
+@target_options
+@setting_options
+def release(
+    request_key: str, choice: str | None, output: Output, target: Target, **options: Any
+) -> None:
+    """Settle a held or expired request.
+
+    REQUEST_KEY is ours, as `amplemarket status` shows it. If the API did take the request, buying
+    its leads again can be a second charge; that is why a person decides.
+    """
+    if choice is None:
+        raise UsageError("Decide: --drop or --resubmit.")
+    again = choice == "resubmit"
+    given = given_settings(options)
+    settings = resolve_settings(**given if again else given | {"api_key": NO_KEY_NEEDED})
+    pipeline = target.pipeline()
+    with output.working():
+        released = release_request(
+            pipeline, settings, request_key, error_code="resubmitted" if again else "released"
+        )
+    record = released.record
+    if not again:
+        output.answer(
+            {"released": request_key, "leads": record.lead_count, "exit_code": 0},
+            f"Request {request_key} is dropped; its {number(record.lead_count)} leads are "
+            "ordinary leads again.",
+        )
+        return
+    settings = settings.with_changes(
+        reveal_email=record.reveal_email,
+        reveal_phone_numbers=record.reveal_phone_numbers,
+        # They are to be bought, also where an older outcome of theirs is known.
+        refresh_after="0s",
+        retry_not_found_after="0s",
+    )
+    inputs = {record.kind: released.leads} if released.leads else {}
+    report = execute(target, settings, inputs, output)
+    answer_run(report, output, target, more={"released": request_key})
+
+
+@click.command()
+@click.option("--email")
+@click.option("--linkedin-url")
+@click.option("--person-id", help="The id in the table people.")
+@target_options
+def forget(
+    email: str | None,
+    linkedin_url: str | None,
+    person_id: str | None,
+    output: Output,
+    target: Target,
+) -> None:
+    """Erase a person from every table and never ask for them again.
+
+    What stays is a hash, so that neither a new list nor a late answer brings the person back.
+    """
+    if not (email or linkedin_url or person_id):
+        raise UsageError("Whom? Give --email, --linkedin-url or --person-id.")
+    pipeline = target.pipeline()
+    with output.working():
+        erasure = erase(pipeline, email=email, linkedin_url=linkedin_url, person_id=person_id)
+    removed = ", ".join(f"{count:,} {name}" for name, count in erasure.rows_removed.items())
+    output.answer(
+        {**erasure.to_dict(), "exit_code": 0},
+        f"Erased: {removed or 'no rows'}. "
+        "The identifiers are suppressed: never sent, never loaded again.",
+    )
+
+
+@click.command()
+@target_options
+@setting_options
+def doctor(output: Output, target: Target, **options: Any) -> None:
+    """Check versions, settings, key, API, clock, destination and open requests; costs nothing."""
+    with output.working():
+        checks = list(examine(target.pipeline, given_settings(options)))
+    width = max(len(check.name) for check in checks)
+    exit_code = int(next((check.exit_code for check in checks if check.exit_code), 0))
+    lines = [f"{check.state:<4}  {check.name:<{width}}  {check.text}" for check in checks]
+    document = {"checks": [check.to_dict() for check in checks], "exit_code": exit_code}
+    output.answer({**document, **target.describe()}, "\n".join(lines))
+    click.get_current_context().exit(exit_code)

@@ -1,0 +1,279 @@
+"""Any sequence of operations keeps the invariants (faults.md).
+
+1. The server never charges more than one clean run would cost.
+2. Every lead ends in exactly one place: an outcome, a held request, or not bought.
+3. No person without a ledger row that paid for it; nothing settled without its rows.
+4. Loading again changes nothing.
+5. Nothing of an erased person in any table.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from amplemarket_source.errors import Busy
+from amplemarket_source.identity import identifier_keys, lead_key
+from amplemarket_source.ledger import Ledger
+from amplemarket_source.model import PEOPLE
+from amplemarket_source.privacy.erase import erase
+from amplemarket_source.run.forget import scrub_pages
+from amplemarket_source.sandbox import Fault, SandboxOptions, SandboxServer
+from tests.support.clock import ManualClock
+from tests.support.deployment import Deployment
+from tests.support.steps import open_ledger
+
+NAMES = ("ada", "bob", "cy", "dee", "notfound1", "removed1")
+EMAILS = {name: f"{name}@{name}.example" for name in NAMES}
+KEYS = {name: lead_key(PEOPLE, {"email": email}) for name, email in EMAILS.items()}
+SOME = st.sets(st.sampled_from(NAMES), min_size=1)
+LOST = st.sampled_from(["post_drop_after_accept", "post_503", "post_no_id"])
+CRASHES = st.sampled_from(["intended", "posting", "accepted", "submitted", "half", "read"])
+
+
+class Crash(BaseException):
+    """The process is gone; nothing is cleaned up."""
+
+
+class Buying(RuleBasedStateMachine):
+    empty: Path
+
+    @initialize()
+    def start(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        shutil.copytree(self.empty, self.folder, dirs_exist_ok=True)
+        self.clock = ManualClock()
+        options = SandboxOptions(requests_per_minute=None)
+        self.server = SandboxServer(options, clock=self.clock).__enter__()
+        self.deployment = Deployment(self.folder, self.server, self.clock)
+        self.erased: set[str] = set()
+        self.allowed: Counter[str] = Counter()
+
+    def teardown(self) -> None:
+        if hasattr(self, "server"):
+            self.server.__exit__(None, None, None)
+            shutil.rmtree(self.folder)
+
+    def leads(self, names: set[str]) -> list[dict[str, str]]:
+        return [{"email": EMAILS[name], "external_id": name} for name in sorted(names)]
+
+    def ask(self, names: set[str], times: int = 1) -> None:
+        for name in names:
+            self.allowed[name] = max(self.allowed[name], times)
+
+    @rule(names=SOME, cap=st.sampled_from([None, None, 0.5, 1.0]))
+    def run(self, names: set[str], cap: float | None) -> None:
+        self.ask(names)
+        before = self.committed()
+        self.deployment.run(self.leads(names), leads_per_request=2, max_credits=cap)
+        assert cap is None or self.committed() - before <= cap
+        self.erased |= {"removed1"} & names
+
+    def committed(self) -> float:
+        found = self.deployment.rows(
+            "SELECT coalesce(sum(email_credits_max), 0) FROM enrichment_requests "
+            "WHERE status <> 'dropped'"
+        )
+        return float(found[0][0])
+
+    @rule(names=SOME, fault=LOST)
+    def lose_an_answer(self, names: set[str], fault: str) -> None:
+        self.ask(names)
+        self.server.sandbox.set_faults(Fault(fault, count=1))
+        self.deployment.run(self.leads(names), leads_per_request=2)
+        self.server.sandbox.set_faults()
+
+    @rule(names=SOME, where=CRASHES, empty_disk=st.booleans())
+    def crash(self, names: set[str], where: str, empty_disk: bool) -> None:
+        self.ask(names)
+        patch = pytest.MonkeyPatch()
+        _die(patch, where)
+        run = self.deployment.opened(leads_per_request=2)
+        with suppress(Crash):
+            run.__enter__()
+            run.prepare({PEOPLE: self.leads(names)})
+            list(run.completed())
+        patch.undo()
+        # What the operating system does for a process that is gone.
+        run.stack.close()
+        if empty_disk:
+            self.deployment.wipe_disk()
+
+    @rule()
+    def resume(self) -> None:
+        self.deployment.run(None)
+
+    @rule(names=SOME)
+    def refresh(self, names: set[str]) -> None:
+        self.clock.advance(timedelta(days=2).total_seconds())
+        before = {name: self.submitted()[name] for name in names}
+        self.ask(names)
+        for name in names:
+            self.allowed[name] = max(self.allowed[name], before[name] + 1)
+        self.deployment.run(self.leads(names), refresh_after="1d", retry_not_found_after="1d")
+
+    @rule(names=SOME)
+    def cancel_elsewhere(self, names: set[str]) -> None:
+        before = self.submitted()
+        self.ask(names)
+        self.server.sandbox.set_faults(Fault("canceled_elsewhere", count=1))
+        self.deployment.run(self.leads(names))
+        self.server.sandbox.set_faults()
+        # What was not done may be bought again.
+        unanswered = {n for n, s in self.deployment.outcomes().items() if s == "unanswered"}
+        for name in unanswered:
+            self.allowed[name] = max(self.allowed[name], before[name] + 2)
+
+    @rule(name=st.sampled_from(("ada", "bob")))
+    def forget(self, name: str) -> None:
+        email = EMAILS[name]
+        with open_ledger(self.deployment.pipeline()) as ledger:
+            rows = ledger.warehouse.rows(
+                f"SELECT id FROM {ledger.warehouse.name('people')} WHERE email = %s", email
+            )
+            keys = erase(
+                ledger.warehouse,
+                lead_keys=identifier_keys(email, None),
+                person_ids=[row[0] for row in rows],
+                at=self.clock.now(),
+            )
+        scrub_pages(self.deployment.pipeline(), keys)
+        self.erased.add(name)
+
+    @rule(names=SOME)
+    def two_at_once(self, names: set[str]) -> None:
+        self.ask(names)
+        with self.deployment.opened(leads_per_request=2) as run:
+            run.prepare({PEOPLE: self.leads(names)})
+            with pytest.raises(Busy):
+                self.deployment.run(self.leads(names))
+            list(run.completed())
+
+    @rule()
+    def load_again(self) -> None:
+        self.deployment.run(None)
+        before = self.contents()
+        self.deployment.run(None)
+        assert self.contents() == before
+        landed = {row[0] for row in self.deployment.rows("SELECT lead_key FROM enrichment_results")}
+        held = {
+            row[0]
+            for row in self.deployment.rows(
+                "SELECT lead_key FROM _amplemarket_request_leads JOIN enrichment_requests "
+                "USING (request_key) WHERE status = 'held'"
+            )
+        }
+        assert {KEYS[name] for name, times in self.submitted().items() if times} <= landed | held
+
+    def contents(self) -> dict[str, Any]:
+        return {
+            table: sorted(map(repr, self.deployment.rows(f"SELECT * FROM {table}")))
+            for table in ("people", "people__experiences", "enrichment_results", "leads")
+        }
+
+    def submitted(self) -> Counter[str]:
+        found = self.server.sandbox.submitted("people")
+        return Counter({name: found[f"email={email}"] for name, email in EMAILS.items()})
+
+    @invariant()
+    def no_lead_is_bought_more_often_than_it_was_asked_for(self) -> None:
+        if hasattr(self, "server"):
+            for name, times in self.submitted().items():
+                assert times <= self.allowed[name], name
+
+    @invariant()
+    def everything_adds_up(self) -> None:
+        if not hasattr(self, "server"):
+            return
+        sandbox = self.server.sandbox
+        requests = self.deployment.rows(
+            "SELECT request_id, status, email_credits_estimated, email_credits_max, loaded_at, "
+            "lead_count, enriched_count + not_found_count + gdpr_removed_count + unanswered_count "
+            "FROM enrichment_requests"
+        )
+        for request_id, _, estimated, most, loaded_at, leads, outcomes in requests:
+            if loaded_at is None:
+                continue
+            charged = sum(c.credits for c in sandbox.charges if str(c.request_id) == request_id)
+            # Within 24 hours the vendor finds the same person for nothing.
+            assert charged <= estimated <= most
+            assert leads == outcomes
+        paid_for = self.deployment.rows(
+            "SELECT count(*) FROM people p WHERE NOT EXISTS (SELECT 1 FROM enrichment_requests r "
+            "WHERE r.request_id = p.enrichment_request_id AND r.loaded_at IS NOT NULL)"
+        )
+        assert paid_for == [(0,)]
+        lost = self.deployment.rows(
+            "SELECT count(*) FROM enrichment_results r WHERE r.status = 'enriched' "
+            "AND r.person_id NOT IN (SELECT id FROM people)"
+        )
+        assert lost == [(0,)]
+
+    @invariant()
+    def nothing_of_an_erased_person_is_left(self) -> None:
+        if not hasattr(self, "server") or not self.erased:
+            return
+        for table in ("people", "people__experiences", "leads", "enrichment_results", "rejects"):
+            text = repr(self.deployment.rows(f"SELECT * FROM {table}"))
+            for name in self.erased & {"ada", "bob"}:
+                assert EMAILS[name] not in text, table
+
+
+def _die(patch: pytest.MonkeyPatch, where: str) -> None:
+    """Let the process be gone just before a step."""
+    from amplemarket_source.journal import Journal
+    from amplemarket_source.pages import SpooledRequest
+
+    if where in ("intended", "posting", "accepted"):
+        write = Journal.write
+
+        def dying(journal: Journal, event: Any, *rest: Any) -> None:
+            if event == where:
+                raise Crash
+            write(journal, event, *rest)
+
+        patch.setattr(Journal, "write", dying)
+        return
+    owner, name = {
+        "submitted": (Ledger, "accepted"),
+        "half": (SpooledRequest, "add"),
+        "read": (SpooledRequest, "complete"),
+    }[where]
+
+    def gone(*_: Any, **__: Any) -> None:
+        raise Crash
+
+    patch.setattr(owner, name, gone)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_any_sequence_of_operations_keeps_the_invariants(empty_warehouse: Path) -> None:
+    Buying.empty = empty_warehouse
+    run_state_machine_as_test(
+        Buying,
+        settings=settings(
+            max_examples=8,
+            stateful_step_count=7,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize=True,
+            database=None,
+        ),
+    )

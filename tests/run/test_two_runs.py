@@ -1,0 +1,114 @@
+"""Two runs at once: the second is refused with a clear sentence, and nothing is bought twice."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+
+from amplemarket_source.errors import Busy
+from amplemarket_source.load.waves import load_pending
+from amplemarket_source.model import PEOPLE
+from amplemarket_source.warehouse.client import Warehouse
+from amplemarket_source.warehouse.lease import Lease
+from tests.support.deployment import Deployment, email_leads
+from tests.support.steps import open_ledger
+
+
+def test_a_second_run_of_the_pipeline_is_refused_while_the_first_goes_on(
+    deployment: Deployment,
+) -> None:
+    with deployment.opened() as run:
+        run.prepare({PEOPLE: email_leads("ada")})
+        with pytest.raises(Busy, match="Another run of pipeline 'amplemarket' is going on"):
+            deployment.run(email_leads("ada"))
+        list(run.completed())
+    assert deployment.run(email_leads("ada")).exit_code == 0
+    assert deployment.times_submitted() == 1
+
+
+def test_pending_packages_are_left_to_the_run_that_is_loading_them(deployment: Deployment) -> None:
+    deployment.buy(email_leads("ada"))
+    pipeline = deployment.pipeline()
+    pipeline.extract(deployment.source(email_leads("ada")))
+    with deployment.opened(), pytest.raises(Busy):
+        load_pending(pipeline)
+
+
+def test_a_duckdb_file_that_another_process_has_open_is_a_clear_sentence(
+    deployment: Deployment,
+) -> None:
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(flush=True); input()",
+            str(deployment.folder / "warehouse.duckdb"),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout is not None
+    assert holder.stdin is not None
+    holder.stdout.readline()
+    with pytest.raises(Busy, match="Another process has the DuckDB file open"):
+        deployment.run(email_leads("ada"))
+    holder.communicate("\n")
+    assert deployment.posts() == 0
+    assert deployment.run(email_leads("ada")).exit_code == 0
+
+
+def test_a_lock_whose_owner_died_does_not_block(deployment: Deployment) -> None:
+    child = os.fork()
+    if child == 0:
+        deployment.opened().__enter__()
+        os._exit(1)
+    os.waitpid(child, 0)
+    assert deployment.run(email_leads("ada")).exit_code == 0
+
+
+def test_a_lease_admits_one_machine_and_ends_with_its_time(deployment: Deployment) -> None:
+    with open_ledger(deployment.pipeline()) as ledger:
+        mine, theirs = (
+            Lease(ledger.warehouse, name, deployment.clock) for name in ("mine", "theirs")
+        )
+        mine.take()
+        with pytest.raises(Busy, match="another machine"):
+            theirs.take()
+        deployment.clock.advance(timedelta(minutes=4).total_seconds())
+        mine.check()
+        deployment.clock.advance(timedelta(minutes=4).total_seconds())
+        with pytest.raises(Busy):
+            theirs.take()
+        deployment.clock.advance(timedelta(minutes=2).total_seconds())
+        theirs.take()
+        with pytest.raises(Busy):
+            mine.check()
+
+
+def test_a_lease_is_free_for_its_own_work_folder_and_when_it_was_released(
+    deployment: Deployment,
+) -> None:
+    with open_ledger(deployment.pipeline()) as ledger:
+        Lease(ledger.warehouse, "mine", deployment.clock).take()
+        again = Lease(ledger.warehouse, "mine", deployment.clock)
+        again.take()
+        again.release()
+        Lease(ledger.warehouse, "theirs", deployment.clock).take()
+
+
+def test_a_run_that_lost_its_lease_sends_nothing_more(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Warehouse, "is_one_process", False)
+    with deployment.opened() as run:
+        run.prepare({PEOPLE: email_leads("ada")})
+        deployment.clock.advance(timedelta(minutes=6).total_seconds())
+        Lease(run.session.warehouse, "theirs", deployment.clock).take()
+        list(run.completed())
+    assert (deployment.posts(), run.report.exit_code) == (0, 5)
+    assert isinstance(run.report.errors[0], Busy)
