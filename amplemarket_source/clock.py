@@ -1,16 +1,16 @@
-"""Time as a dependency, so that no rule about waiting needs a test that waits.
-
-How a run is told to end: whoever waits is woken, whoever sends is left to finish.
-"""
+"""Time as a dependency, so that no rule about waiting needs a test that waits."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Protocol
 
 __all__ = ["Clock", "Interrupted", "StoppableClock", "SystemClock"]
+
+_SLICE = 1.0  # seconds; how late a waiting thread notices that it was stopped
 
 
 class Clock(Protocol):
@@ -40,23 +40,31 @@ class SystemClock:
             time.sleep(seconds)
 
 
-_SLICE = 1.0  # seconds; how late a waiting thread notices
-
-
 class Interrupted(Exception):
     """The run was told to stop while this thread waited; nothing was under way."""
 
 
 class StoppableClock:
-    """A clock whose sleepers are woken by ``stop``.
+    """A clock whose sleepers are woken by ``stop``: whoever sends is left to finish.
 
     The API client waits by it for its turn, after a 429 and between attempts, and the collector
     between polls. All of that is before something is sent, never while: so an interrupted POST is
     one that provably did not leave.
+
+    Args:
+        clock: what time it is, and what sleeps a slice; may be stoppable itself.
+        error: what a waiting thread raises once this clock, and not the one inside, was stopped.
+
+    Example::
+
+        clock = StoppableClock(SystemClock())
+        threading.Timer(5, clock.stop).start()
+        clock.sleep(3600)     # raises Interrupted after five seconds, or six
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, error: type[Exception] = Interrupted) -> None:
         self._clock = clock
+        self._error = error
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -80,11 +88,29 @@ class StoppableClock:
             Interrupted: the run was told to stop before the time was over.
         """
         until = self.monotonic() + seconds
-        while (rest := until - self.monotonic()) > 0:
+        self.wait_until(lambda: until)
+
+    def wait_until(self, moment: Callable[[], float]) -> float:
+        """Wait, in slices of a second, for a moment that may move meanwhile.
+
+        Args:
+            moment: the time by `monotonic`, asked for again before each slice.
+
+        Returns:
+            The time by `monotonic` that it then is.
+
+        Raises:
+            Interrupted: the run was told to stop before that.
+        """
+        while True:
+            now = self.monotonic()
+            rest = moment() - now
+            if rest <= 0:
+                return now
             self.check()
             self._clock.sleep(min(rest, _SLICE))
 
     def check(self) -> None:
         """Raises: Interrupted: the run was told to stop."""
         if self.is_stopping:
-            raise Interrupted
+            raise self._error

@@ -16,7 +16,7 @@
     │   ├── NotSent                       exit 5   the request provably never left
     │   ├── OutcomeUnknown                exit 5   a paid request may or may not have arrived
     │   ├── Unavailable                   exit 5   retries used up; try again later
-    │   └── ContractBroken                         an answer that is not what the API documents
+    │   └── UnexpectedResponse                     an answer that is not what the API documents
     ├── CreditCapReached                  exit 4   ``max_credits`` would be exceeded
     ├── Busy                              exit 5   another run holds the lock
     ├── Unfinished                        exit 5   leads are not settled: run again, or decide
@@ -41,7 +41,6 @@ __all__ = [
     "ApiError",
     "ApiProblem",
     "Busy",
-    "ContractBroken",
     "CreditCapReached",
     "DestinationError",
     "ExitCode",
@@ -58,6 +57,7 @@ __all__ = [
     "SchemaFrozen",
     "SettingsError",
     "Unavailable",
+    "UnexpectedResponse",
     "Unfinished",
     "UsageError",
     "causes",
@@ -159,7 +159,7 @@ class ApiError(AmplemarketError):
         what: one clause that says what happened.
         method, path: the endpoint; the path has no query string.
         status: HTTP status, or None where no answer came.
-        request_id: the API's ``x-request-id``, to quote to the vendor.
+        trace_id: the API's ``x-request-id``, to quote to the vendor.
         problems: the parsed ``_errors`` of the answer.
         advice: what to do next.
     """
@@ -173,7 +173,7 @@ class ApiError(AmplemarketError):
         method: str,
         path: str,
         status: int | None = None,
-        request_id: str | None = None,
+        trace_id: str | None = None,
         problems: tuple[ApiProblem, ...] = (),
         advice: str = "",
     ) -> None:
@@ -182,14 +182,15 @@ class ApiError(AmplemarketError):
             parts.append(f"HTTP {status}")
         if problems:
             parts.append("; ".join(str(problem) for problem in problems))
-        if request_id:
-            parts.append(f"request id {request_id}")
+        if trace_id:
+            # By the header's name as well: it is what the vendor knows it by.
+            parts.append(f"trace id {trace_id} (x-request-id)")
         super().__init__(", ".join(parts) + "." + (f" {advice}" if advice else ""))
         self.what = what
         self.method = method
         self.path = path
         self.status = status
-        self.request_id = request_id
+        self.trace_id = trace_id
         self.problems = problems
         self.advice = advice
 
@@ -240,7 +241,7 @@ class Unavailable(ApiError):
     exit_code = ExitCode.UNFINISHED
 
 
-class ContractBroken(ApiError):
+class UnexpectedResponse(ApiError):
     """An answer that is not what the API documents: not JSON, a missing key, a foreign link."""
 
 

@@ -20,9 +20,11 @@ from typing import Any, Literal
 
 __all__ = [
     "COMPANIES",
+    "DEFAULT_BASE_URL",
     "IN_FLIGHT",
     "KINDS",
     "LEAD_FIELDS",
+    "NO_API_KEY",
     "PEOPLE",
     "TERMINAL",
     "UNSETTLED",
@@ -35,6 +37,14 @@ __all__ = [
     "Status",
     "kind_named",
 ]
+
+DEFAULT_BASE_URL = "https://api.amplemarket.com"
+
+NO_API_KEY = (
+    "No API key. Set sources.amplemarket.api_key: in the environment as"
+    " SOURCES__AMPLEMARKET__API_KEY, or in .dlt/secrets.toml under [sources.amplemarket]"
+    ' as api_key = "...". Keys are made in the dashboard, Settings > API.'
+)
 
 KindName = Literal["people", "companies"]
 

@@ -17,10 +17,10 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue
 
 from amplemarket_source.errors import SettingsError
+from amplemarket_source.model import DEFAULT_BASE_URL, NO_API_KEY
 from amplemarket_source.schema.contract import SchemaContract
 
 __all__ = [
-    "DEFAULT_BASE_URL",
     "LEADS_PER_REQUEST",
     "MAX_REQUESTS_IN_FLIGHT",
     "NO_KEY_NEEDED",
@@ -32,7 +32,6 @@ __all__ = [
 ]
 
 SECTIONS = ("sources", "amplemarket")
-DEFAULT_BASE_URL = "https://api.amplemarket.com"
 
 LEADS_PER_REQUEST = 2_500
 """25 pages: the POST and the polls weigh little, and a held batch puts little at stake."""
@@ -149,9 +148,7 @@ def resolve_settings(**explicit: Any) -> Settings:
         name = next(iter(getattr(error, "traces", {})), "") or getattr(error, "field_name", "")
         if name == "api_key":
             raise SettingsError(
-                "No API key: set sources.amplemarket.api_key in .dlt/secrets.toml or the "
-                "environment variable SOURCES__AMPLEMARKET__API_KEY. "
-                "`amplemarket run people LEADS --sandbox` works without one."
+                f"{NO_API_KEY} `amplemarket run people LEADS --sandbox` works without one."
             ) from None
         # The text of dlt's error can hold the value, so only the setting is named.
         raise SettingsError(

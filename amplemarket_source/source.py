@@ -12,13 +12,12 @@ from dlt.extract import DltResource
 from amplemarket_source.clock import StoppableClock, SystemClock
 from amplemarket_source.leads.read import LeadsInput
 from amplemarket_source.load.resources import read_requests, resources
-from amplemarket_source.model import COMPANIES, PEOPLE, Kind
+from amplemarket_source.model import COMPANIES, DEFAULT_BASE_URL, PEOPLE, Kind
 from amplemarket_source.report import RunReport
 from amplemarket_source.run.purchase import commit, draft, fetch, recover_requests
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.session import open_session
 from amplemarket_source.settings import (
-    DEFAULT_BASE_URL,
     LEADS_PER_REQUEST,
     MAX_REQUESTS_IN_FLIGHT,
     SETTING_NAMES,

@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import TypeVar, overload
 from urllib.parse import quote, urlencode
 
-from amplemarket_source.api.addresses import ForeignAddressError, origin_of, target_on
-from amplemarket_source.api.answers import Answer, UnreadableBodyError, require_json
-from amplemarket_source.api.key import usable_key
+from amplemarket_source.api.links import (
+    ForeignAddressError,
+    origin_of,
+    target_on,
+    usable_key,
+)
 from amplemarket_source.api.pacing import Pacer, PacerClosedError
-from amplemarket_source.api.refusals import error_about, is_throttled, refusal
-from amplemarket_source.api.retrying import Failure, Repeater
-from amplemarket_source.api.stats import CallStats
-from amplemarket_source.api.transport import Lost, Timeouts, Transport
+from amplemarket_source.api.responses import (
+    Response,
+    UnreadableBodyError,
+    error_about,
+    is_throttled,
+    refusal,
+    require_json,
+)
+from amplemarket_source.api.retrying import Failure, Retrier
+from amplemarket_source.api.transport import Timeouts, Transport, TransportFailure
 from amplemarket_source.clock import Clock, SystemClock
 from amplemarket_source.errors import (
     ApiError,
-    ContractBroken,
     NotSent,
     OutcomeUnknown,
     SettingsError,
     Unavailable,
+    UnexpectedResponse,
 )
+from amplemarket_source.model import DEFAULT_BASE_URL
 
-__all__ = ["ApiClient"]
+__all__ = ["FAILURE_BUDGET", "ApiClient", "CallStats"]
+
+FAILURE_BUDGET = 8
+"""Consecutive failed attempts of one call before it is given up."""
 
 logger = logging.getLogger("amplemarket.api")
 
@@ -38,8 +53,76 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Statuses besides 429 and 5xx that say "later" and not "no".
 _PASSING = frozenset({408, 425})
 
-FAILURE_BUDGET = 8
-"""Consecutive failed attempts of one call before it is given up."""
+
+class CallStats:
+    """What the calls of one client cost in time: counters that many threads add to.
+
+    For progress, summaries and benchmarks.
+
+    Example::
+
+        client.stats.calls["GET"]       # requests that were handed to the network
+        client.stats.throttled          # responses with status 429
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls: Counter[str] = Counter()
+        self._retries = 0
+        self._throttled = 0
+        self._pacing_seconds = 0.0
+        self._api_seconds = 0.0
+
+    def __repr__(self) -> str:
+        return (
+            f"CallStats(calls={dict(self.calls)}, retries={self.retries}, "
+            f"throttled={self.throttled}, pacing_seconds={self.pacing_seconds:.1f}, "
+            f"api_seconds={self.api_seconds:.1f})"
+        )
+
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """Requests by method, every attempt and every followed redirect counted."""
+        with self._lock:
+            return dict(self._calls)
+
+    @property
+    def retries(self) -> int:
+        """Attempts that were made because the one before failed."""
+        with self._lock:
+            return self._retries
+
+    @property
+    def throttled(self) -> int:
+        """Responses with status 429."""
+        with self._lock:
+            return self._throttled
+
+    @property
+    def pacing_seconds(self) -> float:
+        """Seconds spent waiting for a slot, pauses after a 429 included, summed over threads."""
+        with self._lock:
+            return self._pacing_seconds
+
+    @property
+    def api_seconds(self) -> float:
+        """Seconds from sending to the last byte of the response, summed over threads."""
+        with self._lock:
+            return self._api_seconds
+
+    def count_call(self, method: str, *, pacing_seconds: float) -> None:
+        with self._lock:
+            self._calls[method] += 1
+            self._pacing_seconds += pacing_seconds
+
+    def count_exchange(self, *, api_seconds: float, throttled: bool) -> None:
+        with self._lock:
+            self._api_seconds += api_seconds
+            self._throttled += throttled
+
+    def count_retry(self) -> None:
+        with self._lock:
+            self._retries += 1
 
 
 class ApiClient:
@@ -64,14 +147,14 @@ class ApiClient:
     Example::
 
         with ApiClient(api_key) as client:
-            answer = client.get("/account-info")
-            answer.body         # b'{"id": "...", "name": "..."}'
+            response = client.get("/account-info")
+            response.body         # b'{"id": "...", "name": "..."}'
     """
 
     def __init__(
         self,
         api_key: str,
-        base_url: str = "https://api.amplemarket.com",
+        base_url: str = DEFAULT_BASE_URL,
         *,
         requests_per_minute: float = 500,
         clock: Clock = SystemClock(),  # noqa: B008 - it has no state
@@ -87,7 +170,7 @@ class ApiClient:
         self._pacer = Pacer(requests_per_minute * _SHARE_OF_LIMIT, clock)
         self._transport = Transport(self.origin, usable_key(api_key), timeouts, clock)
         jitter = random or Random()  # noqa: S311 - nothing secret depends on it
-        self._repeater = Repeater(failure_budget, self._pacer, self.stats, jitter)
+        self._retrier = Retrier(failure_budget, self._pacer, jitter, self.stats.count_retry)
 
     def __repr__(self) -> str:
         return f"ApiClient({self.origin!r})"
@@ -104,21 +187,21 @@ class ApiClient:
         self._transport.close()
 
     @overload
-    def get(self, target: str, params: Mapping[str, str] | None = None) -> Answer: ...
+    def get(self, target: str, params: Mapping[str, str] | None = None) -> Response: ...
     @overload
     def get(
         self,
         target: str,
         params: Mapping[str, str] | None = None,
         *,
-        decode: Callable[[Answer], _T],
+        decode: Callable[[Response], _T],
     ) -> _T: ...
     def get(
         self,
         target: str,
         params: Mapping[str, str] | None = None,
         *,
-        decode: Callable[[Answer], object] = require_json,
+        decode: Callable[[Response], object] = require_json,
     ) -> object:
         """GET a path or link; repeated until it succeeds or the failure budget is used up.
 
@@ -129,14 +212,14 @@ class ApiClient:
             target: a path, or a link as the API sent it: relative, absolute on the own origin,
                 percent-encoded once or twice.
             params: query parameters, added to those of the target.
-            decode: turns the answer of a 2xx into the result. Raising `UnreadableBodyError` counts
-                as a failed attempt; any other exception ends the call.
+            decode: turns a 2xx response into the result. Raising `UnreadableBodyError` counts as a
+                failed attempt; any other exception ends the call.
 
         Raises:
             KeyRefused, InsufficientCredits, RequestRefused, NotFound, NoSuchRoute,
                 RemovedForPrivacy: the API said no.
             Unavailable: the failure budget is used up, or the client was closed.
-            ContractBroken: not JSON until the budget was used up, a link or redirect to another
+            UnexpectedResponse: not JSON until the budget was used up, a link or redirect to another
                 origin, an endless redirect, a status that has no meaning here.
         """
         located = self.locate(target)
@@ -144,14 +227,14 @@ class ApiClient:
             mark = "&" if "?" in located else "?"
             # Spaces as %20: a literal plus in an e-mail address and a space stay apart.
             located += mark + urlencode(params, quote_via=quote)
-        return self._repeater.call(lambda: self._read("GET", located, None, decode))
+        return self._retrier.call(lambda: self._read("GET", located, None, decode))
 
     @overload
-    def patch(self, path: str, body: bytes) -> Answer: ...
+    def patch(self, path: str, body: bytes) -> Response: ...
     @overload
-    def patch(self, path: str, body: bytes, *, decode: Callable[[Answer], _T]) -> _T: ...
+    def patch(self, path: str, body: bytes, *, decode: Callable[[Response], _T]) -> _T: ...
     def patch(
-        self, path: str, body: bytes, *, decode: Callable[[Answer], object] = require_json
+        self, path: str, body: bytes, *, decode: Callable[[Response], object] = require_json
     ) -> object:
         """PATCH JSON bytes; repeated like a GET, because canceling twice is canceling once.
 
@@ -159,127 +242,134 @@ class ApiClient:
             ApiError: as `get`; a redirect is not followed.
         """
         target = self.locate(path)
-        return self._repeater.call(lambda: self._read("PATCH", target, body, decode))
+        return self._retrier.call(lambda: self._read("PATCH", target, body, decode))
 
-    def post(self, path: str, body: bytes) -> Answer:
+    def post(self, path: str, body: bytes) -> Response:
         """POST JSON bytes; sent again only where it provably never left, or was refused with 429.
 
         The API has no idempotency key (API facts 2.1), so a second POST may be a second purchase.
 
         Returns:
-            The 2xx answer. Its body may be missing (``damaged`` says why) if ``Location`` is there.
+            The 2xx response. Its body may be missing (``damaged`` says why) if ``Location`` is
+            there.
 
         Raises:
             NotSent: no connection, failure budget used up; nothing was bought.
             Unavailable: refused with 429 until the budget was used up; nothing was bought.
             KeyRefused, InsufficientCredits, RequestRefused, NotFound, NoSuchRoute,
                 RemovedForPrivacy: the API said no; nothing was bought.
-            OutcomeUnknown: it left, and no answer tells what became of it.
+            OutcomeUnknown: it left, and no response tells what became of it.
         """
         target = self.locate(path)
-        return self._repeater.call(lambda: self._send_once(target, body))
+        return self._retrier.call(lambda: self._send_once(target, body))
 
-    def locate(self, link: str, current: str = "/", *, request_id: str | None = None) -> str:
+    def locate(self, link: str, current: str = "/", *, trace_id: str | None = None) -> str:
         """``/path?query`` of a path or link on the own origin.
 
         Args:
             link: what the API sent, or a path.
             current: the path that sent it, and that a relative link is relative to.
-            request_id: of the answer that held the link.
+            trace_id: of the response that held the link.
 
         Raises:
-            ContractBroken: the link leads elsewhere.
+            UnexpectedResponse: the link leads elsewhere.
         """
         try:
             return target_on(self.origin, link, current)
         except ForeignAddressError as foreign:
             what = f"the API sent {foreign}, which is not followed"
         path = current.partition("?")[0]
-        raise ContractBroken(what, method="GET", path=path, request_id=request_id)
+        raise UnexpectedResponse(what, method="GET", path=path, trace_id=trace_id)
 
     def _read(
-        self, method: str, target: str, body: bytes | None, decode: Callable[[Answer], object]
+        self, method: str, target: str, body: bytes | None, decode: Callable[[Response], object]
     ) -> object:
-        answer = self._exchange(method, target, body)
+        response = self._exchange(method, target, body)
         for _ in range(_MOST_REDIRECTS):
-            if isinstance(answer, Lost) or not _redirects(answer):
+            if isinstance(response, TransportFailure) or not _redirects(response):
                 break
-            location = answer.headers["location"]
-            target = self.locate(location, target, request_id=answer.request_id)
-            answer = self._exchange(method, target, body)
-        if isinstance(answer, Lost):
-            return Failure(Unavailable, answer.what, method, target.partition("?")[0])
-        if is_throttled(answer) or answer.status >= 500 or answer.status in _PASSING:
-            return self._postponed(answer)
-        if 400 <= answer.status < 500:
-            raise refusal(answer)
-        if not 200 <= answer.status < 300:
-            redirects = _redirects(answer)
+            location = response.headers["location"]
+            target = self.locate(location, target, trace_id=response.trace_id)
+            response = self._exchange(method, target, body)
+        if isinstance(response, TransportFailure):
+            return Failure(Unavailable, response.what, method, target.partition("?")[0])
+        if is_throttled(response) or response.status >= 500 or response.status in _PASSING:
+            return self._postponed(response)
+        if 400 <= response.status < 500:
+            raise refusal(response)
+        if not 200 <= response.status < 300:
+            redirects = _redirects(response)
             what = f"more than {_MOST_REDIRECTS} redirects" if redirects else "an unexpected status"
-            raise error_about(answer, ContractBroken, what)
-        if answer.damaged:
-            return self._failed(answer, Unavailable, answer.damaged)
+            raise error_about(response, UnexpectedResponse, what)
+        if response.damaged:
+            return self._failed(response, Unavailable, response.damaged)
         try:
-            return decode(answer)
+            return decode(response)
         except UnreadableBodyError as unreadable:
             what = str(unreadable)
-        return self._failed(answer, ContractBroken, what)
+        return self._failed(response, UnexpectedResponse, what)
 
-    def _send_once(self, target: str, body: bytes) -> Answer | Failure:
-        answer = self._exchange("POST", target, body)
-        if isinstance(answer, Lost):
+    def _send_once(self, target: str, body: bytes) -> Response | Failure:
+        response = self._exchange("POST", target, body)
+        if isinstance(response, TransportFailure):
             path = target.partition("?")[0]
-            if answer.may_have_arrived:
-                raise OutcomeUnknown(answer.what, method="POST", path=path)
-            return Failure(NotSent, answer.what, "POST", path)
-        if is_throttled(answer):
-            return self._postponed(answer)
-        if 400 <= answer.status < 500 and answer.status not in _PASSING:
-            raise refusal(answer)
-        if not 200 <= answer.status < 300:
+            if response.may_have_arrived:
+                raise OutcomeUnknown(response.what, method="POST", path=path)
+            return Failure(NotSent, response.what, "POST", path)
+        if is_throttled(response):
+            return self._postponed(response)
+        if 400 <= response.status < 500 and response.status not in _PASSING:
+            raise refusal(response)
+        if not 200 <= response.status < 300:
             raise error_about(
-                answer, OutcomeUnknown, "the answer does not tell whether it was taken"
+                response, OutcomeUnknown, "the answer does not tell whether it was taken"
             )
-        if answer.damaged and "location" not in answer.headers:
-            raise error_about(answer, OutcomeUnknown, answer.damaged)
-        return answer
+        if response.damaged and "location" not in response.headers:
+            raise error_about(response, OutcomeUnknown, response.damaged)
+        return response
 
-    def _exchange(self, method: str, target: str, body: bytes | None) -> Answer | Lost:
+    def _exchange(
+        self, method: str, target: str, body: bytes | None
+    ) -> Response | TransportFailure:
         try:
             waited = self._pacer.take()
         except PacerClosedError:
-            return Lost("the client was closed", may_have_arrived=False)
+            return TransportFailure("the client was closed", may_have_arrived=False)
         self.stats.count_call(method, pacing_seconds=waited)
         started = self.clock.monotonic()
-        answer = self._transport.exchange(method, target, body)
+        response = self._transport.exchange(method, target, body)
         elapsed = self.clock.monotonic() - started
-        if isinstance(answer, Lost):
-            status, request_id, outcome = None, None, answer.what
+        if isinstance(response, TransportFailure):
+            status, trace_id, outcome = None, None, response.what
         else:
-            status, request_id, outcome = answer.status, answer.request_id, str(answer.status)
+            status, trace_id, outcome = response.status, response.trace_id, str(response.status)
         self.stats.count_exchange(api_seconds=elapsed, throttled=status == 429)
         path = target.partition("?")[0]
         milliseconds = elapsed * 1000
         logger.debug(
-            "%s %s: %s, request id %s, %.0f ms", method, path, outcome, request_id, milliseconds
+            "%s %s: %s, trace id %s, %.0f ms", method, path, outcome, trace_id, milliseconds
         )
-        return answer
+        return response
 
-    def _postponed(self, answer: Answer) -> Failure:
-        return self._failed(answer, Unavailable, "the API asks to come back later")
+    def _postponed(self, response: Response) -> Failure:
+        return self._failed(response, Unavailable, "the API asks to come back later")
 
-    def _failed(self, answer: Answer, error: type[ApiError], what: str) -> Failure:
+    def _failed(self, response: Response, error: type[ApiError], what: str) -> Failure:
         return Failure(
             error,
             what,
-            answer.method,
-            answer.path,
-            status=answer.status,
-            request_id=answer.request_id,
-            retry_after=answer.retry_after(self.clock.now()),
-            throttled=answer.status == 429,
+            response.method,
+            response.path,
+            status=response.status,
+            trace_id=response.trace_id,
+            retry_after=response.retry_after(self.clock.now()),
+            throttled=response.status == 429,
         )
 
 
-def _redirects(answer: Answer) -> bool:
-    return answer.method == "GET" and answer.status in _REDIRECTS and "location" in answer.headers
+def _redirects(response: Response) -> bool:
+    return (
+        response.method == "GET"
+        and response.status in _REDIRECTS
+        and "location" in response.headers
+    )

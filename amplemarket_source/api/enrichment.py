@@ -10,12 +10,10 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from amplemarket_source.api.accepted import id_of_accepted
-from amplemarket_source.api.answers import Answer, read_json
 from amplemarket_source.api.client import ApiClient
-from amplemarket_source.api.page import Page, page_from
-from amplemarket_source.api.refusals import error_about
-from amplemarket_source.errors import ContractBroken, NotFound, OutcomeUnknown
+from amplemarket_source.api.pages import Page, id_of_accepted, page_from
+from amplemarket_source.api.responses import Response, error_about, read_json
+from amplemarket_source.errors import NotFound, OutcomeUnknown, UnexpectedResponse
 from amplemarket_source.model import COMPANIES, PEOPLE, Kind
 
 __all__ = ["AccountInfo", "EnrichmentApi", "Found"]
@@ -34,21 +32,21 @@ class AccountInfo:
 
 @dataclass(frozen=True)
 class Found:
-    """The answer of a single lookup.
+    """The response of a single lookup.
 
     Attributes:
         kind: people or companies.
         status: 200, or 202 while a reveal is not ready.
         body: the bare Person or Company as JSON text; may be incomplete or empty while pending.
         retry_after: seconds after which to ask again, or None.
-        request_id: ``x-request-id``.
+        trace_id: ``x-request-id``, to quote to the vendor.
     """
 
     kind: Kind
     status: int
     body: bytes = field(repr=False)
     retry_after: float | None
-    request_id: str | None
+    trace_id: str | None
 
     @property
     def pending(self) -> bool:
@@ -117,11 +115,11 @@ class EnrichmentApi:
         if kind is not COMPANIES:
             body["reveal_email"] = reveal_email
             body["reveal_phone_numbers"] = reveal_phone_numbers
-        answer = self._client.post(kind.path, msgspec.json.encode(body))
-        request_id = id_of_accepted(answer, kind)
+        response = self._client.post(kind.path, msgspec.json.encode(body))
+        request_id = id_of_accepted(response, kind)
         if request_id is None:
             what = "the request was taken, and its field `id` is no usable id"
-            raise error_about(answer, OutcomeUnknown, what)
+            raise error_about(response, OutcomeUnknown, what)
         return request_id
 
     def read(self, kind: Kind, request_id: str) -> Page:
@@ -141,8 +139,8 @@ class EnrichmentApi:
 
         Raises:
             NotFound: the API does not know the request any more.
-            ContractBroken: the link leaves the origin, leads to something else than the request,
-                or the page has no ``results``.
+            UnexpectedResponse: the link leaves the origin, leads to something else than the
+                request, or the page has no ``results``.
             ApiError: as `read`.
         """
         if page.next_link is None:
@@ -162,12 +160,12 @@ class EnrichmentApi:
             if error.path == _path(page.kind, page.request_id):
                 raise
             # It is the link that is wrong: the request itself may be read again.
-            broken = ContractBroken(
+            broken = UnexpectedResponse(
                 "the next page is not found",
                 method=error.method,
                 path=error.path,
                 status=error.status,
-                request_id=error.request_id,
+                trace_id=error.trace_id,
             )
         raise broken
 
@@ -183,7 +181,7 @@ class EnrichmentApi:
             expected_rows: how many items the request was made of.
 
         Raises:
-            ContractBroken: a circle, or no end.
+            UnexpectedResponse: a circle, or no end.
             ApiError: as `next_page`.
         """
         visited = {_path(first.kind, first.request_id)}
@@ -243,41 +241,41 @@ class EnrichmentApi:
         return self._find(COMPANIES, "/companies/find", params)
 
     def _find(self, kind: Kind, path: str, params: Mapping[str, str]) -> Found:
-        def found(answer: Answer) -> Found:
-            retry_after = answer.retry_after(self._client.clock.now())
-            found = Found(kind, answer.status, answer.body, retry_after, answer.request_id)
-            if answer.body or not found.pending:
-                _decode(answer, dict[str, msgspec.Raw], dict[str, Any])
+        def found(response: Response) -> Found:
+            retry_after = response.retry_after(self._client.clock.now())
+            found = Found(kind, response.status, response.body, retry_after, response.trace_id)
+            if response.body or not found.pending:
+                _decode(response, dict[str, msgspec.Raw], dict[str, Any])
             return found
 
         return self._client.get(path, params, decode=found)
 
     def _located(self, page: Page, link: str) -> str:
         path = _path(page.kind, page.request_id)
-        return self._client.locate(link, path, request_id=page.answer_id)
+        return self._client.locate(link, path, trace_id=page.trace_id)
 
 
 def _path(kind: Kind, request_id: str) -> str:
     return f"{kind.path}/{quote(request_id, safe='')}"
 
 
-def _account(answer: Answer) -> AccountInfo:
-    account = _decode(answer, _Account, _Account)
+def _account(response: Response) -> AccountInfo:
+    account = _decode(response, _Account, _Account)
     return AccountInfo(id="" if account.id is None else str(account.id), name=account.name or "")
 
 
-def _decode(answer: Answer, shape: type[_T], lenient_shape: type[_T]) -> _T:
+def _decode(response: Response, shape: type[_T], lenient_shape: type[_T]) -> _T:
     try:
-        return read_json(answer.body, shape, lenient_shape)
+        return read_json(response.body, shape, lenient_shape)
     except msgspec.ValidationError as invalid:
         what = str(invalid)
-    raise error_about(answer, ContractBroken, what)
+    raise error_about(response, UnexpectedResponse, what)
 
 
-def _endless(page: Page, what: str) -> ContractBroken:
-    return ContractBroken(
+def _endless(page: Page, what: str) -> UnexpectedResponse:
+    return UnexpectedResponse(
         f"{what} (after page {page.number})",
         method="GET",
         path=_path(page.kind, page.request_id),
-        request_id=page.answer_id,
+        trace_id=page.trace_id,
     )

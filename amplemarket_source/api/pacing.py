@@ -11,17 +11,15 @@ import heapq
 import itertools
 import math
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
-from amplemarket_source.clock import Clock
+from amplemarket_source.clock import Clock, StoppableClock
 
 __all__ = ["Pacer", "PacerClosedError", "in_turn"]
 
 _TURN: ContextVar[int] = ContextVar("turn", default=0)
-
-_LONGEST_NAP = 1.0  # seconds; how late a waiting thread notices that the pacer was closed
 
 
 @contextmanager
@@ -54,18 +52,22 @@ class Pacer:
         pacer = Pacer(500, SystemClock())
         pacer.take()          # returns when the caller may send
         pacer.pause(30)       # after a 429: nobody sends for 30 seconds
+
+    Args:
+        requests_per_minute: above 0.
+        clock: what waits; one that is stopped meanwhile raises its own error out of `take`.
     """
 
     def __init__(self, requests_per_minute: float, clock: Clock) -> None:
         self._interval = 60.0 / requests_per_minute
-        self._clock = clock
+        # A run that stops and a client that closes end in different errors, so each has its own.
+        self._clock = StoppableClock(clock, PacerClosedError)
         # One thread at a time waits for the next slot, the others queue behind it.
         self._turnstile = _Turnstile()
         # Not the turnstile: a pause has to reach the thread that is waiting inside it.
         self._pause_lock = threading.Lock()
         self._next_slot = -math.inf
         self._paused_until = -math.inf
-        self._closed = False
 
     def take(self) -> float:
         """Wait for the next free slot and use it up.
@@ -78,7 +80,9 @@ class Pacer:
         """
         arrived = self._clock.monotonic()
         with self._turnstile:
-            now = self._wait_until(lambda: max(self._next_slot, self._paused_until))
+            now = self._clock.wait_until(lambda: max(self._next_slot, self._paused_until))
+            # Where there was nothing to wait for, or it was closed during the last slice.
+            self._clock.check()
             slot = max(self._next_slot, self._paused_until)
             if now - slot >= self._interval:
                 slot = now
@@ -93,28 +97,15 @@ class Pacer:
 
     def sleep(self, seconds: float) -> None:
         """Hold back only the calling thread; returns early when the pacer is closed."""
-        until = self._clock.monotonic() + seconds
-        try:
-            self._wait_until(lambda: until)
-        except PacerClosedError:
-            return
+        with suppress(PacerClosedError):
+            self._clock.sleep(seconds)
 
     def close(self) -> None:
         """Release every waiting thread with `PacerClosedError`.
 
         So an interrupt ends the run now and not after an hour's pause.
         """
-        self._closed = True
-
-    def _wait_until(self, moment: Callable[[], float]) -> float:
-        """Wait for a moment that may move while waiting; the time it then is."""
-        while not self._closed:
-            now = self._clock.monotonic()
-            left = moment() - now
-            if left <= 0:
-                return now
-            self._clock.sleep(min(left, _LONGEST_NAP))
-        raise PacerClosedError
+        self._clock.stop()
 
 
 class _Turnstile:

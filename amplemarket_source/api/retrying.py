@@ -11,10 +11,9 @@ from typing import TypeVar, cast
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 
 from amplemarket_source.api.pacing import Pacer
-from amplemarket_source.api.stats import CallStats
-from amplemarket_source.errors import ApiError, ContractBroken
+from amplemarket_source.errors import ApiError, UnexpectedResponse
 
-__all__ = ["Failure", "Repeater"]
+__all__ = ["Failure", "Retrier"]
 
 logger = logging.getLogger("amplemarket.api")
 
@@ -34,9 +33,9 @@ class Failure:
     Attributes:
         error: what the call raises when the budget is used up.
         what: one clause that says what happened.
-        method, path, status, request_id: as in `ApiError`.
+        method, path, status, trace_id: as in `ApiError`.
         retry_after: seconds the API asks to wait, if it does.
-        throttled: the answer was a 429, which concerns every caller.
+        throttled: the response was a 429, which concerns every caller.
     """
 
     error: type[ApiError]
@@ -44,12 +43,12 @@ class Failure:
     method: str
     path: str
     status: int | None = None
-    request_id: str | None = None
+    trace_id: str | None = None
     retry_after: float | None = None
     throttled: bool = False
 
 
-class Repeater:
+class Retrier:
     """Makes an attempt until it returns something else than a `Failure`.
 
     Failures are values, not exceptions, so that the exception a user sees has no chain of HTTP
@@ -58,9 +57,22 @@ class Repeater:
     The budget counts consecutive failures of one call; every call starts with a whole one. Waits
     double from 1 to 60 seconds with jitter, and are never shorter than a ``Retry-After``. After a
     429 it is the pacer that waits, for all threads.
+
+    Args:
+        budget: attempts of one call, at least 1.
+        pacer: waits between attempts, and is paused after a 429.
+        random: the jitter's source.
+        on_retry: called before each attempt but the first.
+
+    Example::
+
+        retrier = Retrier(8, pacer, Random(), lambda: None)
+        retrier.call(lambda: fetch() or Failure(Unavailable, "nothing came", "GET", "/x"))
     """
 
-    def __init__(self, budget: int, pacer: Pacer, stats: CallStats, random: Random) -> None:
+    def __init__(
+        self, budget: int, pacer: Pacer, random: Random, on_retry: Callable[[], None]
+    ) -> None:
         self._pacer = pacer
         self._random = random
         self._retrying = Retrying(
@@ -69,7 +81,7 @@ class Repeater:
             wait=self._seconds_to_next,
             sleep=pacer.sleep,
             after=self._after_failure,
-            before_sleep=lambda _: stats.count_retry(),
+            before_sleep=lambda _: on_retry(),
             retry_error_callback=_give_up,
         )
 
@@ -91,13 +103,13 @@ class Repeater:
                 told = _grown(_FIRST_PAUSE, state.attempt_number, _LONGEST_PAUSE)
             self._pacer.pause(max(told, _SHORTEST_PAUSE) * self._random.uniform(1.0, _JITTER))
         logger.info(
-            "%s %s: attempt %d failed, %s, status %s, request id %s",
+            "%s %s: attempt %d failed, %s, status %s, trace id %s",
             failure.method,
             failure.path,
             state.attempt_number,
             failure.what,
             failure.status,
-            failure.request_id,
+            failure.trace_id,
         )
 
     def _seconds_to_next(self, state: RetryCallState) -> float:
@@ -126,6 +138,6 @@ def _give_up(state: RetryCallState) -> object:
         method=failure.method,
         path=failure.path,
         status=failure.status,
-        request_id=failure.request_id,
-        advice="" if failure.error is ContractBroken else "Run again later.",
+        trace_id=failure.trace_id,
+        advice="" if failure.error is UnexpectedResponse else "Run again later.",
     )

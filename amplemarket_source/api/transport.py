@@ -1,19 +1,27 @@
-"""One HTTP exchange, and whether it can have reached the API. The only importer of httpx."""
+"""One HTTP exchange, and whether it can have reached the API. The only importer of httpx.
+
+httpx and httpcore are kept from logging what this package promises not to log: httpx writes the
+whole URL at INFO, and the query of ``/people/find`` holds an e-mail address; httpcore writes
+response headers at DEBUG, and ``Location`` may repeat that query. The filters act only during an
+exchange, so another user of httpx in the same process keeps its log.
+"""
 
 from __future__ import annotations
 
+import logging
 import threading
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import httpx
 
-from amplemarket_source.api.addresses import is_loopback
-from amplemarket_source.api.answers import Answer
-from amplemarket_source.api.quiet_logs import quiet_http_logs
+from amplemarket_source.api.links import is_loopback
+from amplemarket_source.api.responses import Response
 from amplemarket_source.clock import Clock
 
-__all__ = ["Lost", "Timeouts", "Transport"]
+__all__ = ["Timeouts", "Transport", "TransportFailure"]
 
 _USER_AGENT = "dlt-source-amplemarket"
 _IDLE_SECONDS = 30.0
@@ -26,6 +34,16 @@ _NEVER_LEFT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
+# A filter on a parent logger does not see its children's records, so each is named.
+_LOGGERS = (
+    "httpx",
+    "httpcore.connection",
+    "httpcore.http11",
+    "httpcore.http2",
+    "httpcore.proxy",
+    "httpcore.socks",
+)
+_inside: ContextVar[bool] = ContextVar("amplemarket_http_call", default=False)
 
 
 @dataclass(frozen=True)
@@ -34,9 +52,9 @@ class Timeouts:
 
     Attributes:
         connect: until there is a connection.
-        read: between two pieces of the answer, and for writing one piece of the request.
+        read: between two pieces of the response, and for writing one piece of the request.
         total: from the start to the end of the body, however it drips. Looked at whenever bytes of
-            the body arrive, so an answer ends after ``total + read`` at the latest.
+            the body arrive, so a response ends after ``total + read`` at the latest.
     """
 
     connect: float = 5
@@ -45,8 +63,8 @@ class Timeouts:
 
 
 @dataclass(frozen=True)
-class Lost:
-    """No answer came.
+class TransportFailure:
+    """No response came.
 
     Attributes:
         what: one clause that says what happened.
@@ -64,6 +82,18 @@ class Transport:
     the very moment it is used again, which looks like a request that was lost on the way and
     cannot be told from one that was taken. On a fresh connection a failure to connect is a
     proof that nothing left.
+
+    Args:
+        origin: as `origin_of` returns it.
+        api_key: bearer token, as `usable_key` returns it.
+        timeouts: patience with a single exchange.
+        clock: measures ``Timeouts.total`` and ``Response.elapsed``.
+
+    Example::
+
+        transport = Transport(origin, api_key, Timeouts(), SystemClock())
+        transport.exchange("GET", "/account-info")      # a Response, or a TransportFailure
+        transport.close()
     """
 
     def __init__(self, origin: str, api_key: str, timeouts: Timeouts, clock: Clock) -> None:
@@ -110,8 +140,10 @@ class Transport:
         self._closing.callback(client.close)
         return client
 
-    def exchange(self, method: str, target: str, body: bytes | None = None) -> Answer | Lost:
-        """Send one request and read its answer to the end; nothing is tried twice.
+    def exchange(
+        self, method: str, target: str, body: bytes | None = None
+    ) -> Response | TransportFailure:
+        """Send one request and read its response to the end; nothing is tried twice.
 
         Args:
             method: ``GET``, ``PATCH`` or ``POST``.
@@ -125,42 +157,42 @@ class Transport:
         headers = {} if body is None else {"Content-Type": "application/json"}
         try:
             with (
-                quiet_http_logs(),
+                _quiet_http_logs(),
                 client.stream(
                     method, self._origin + target, content=body, headers=headers
-                ) as response,
+                ) as received,
             ):
-                content, damaged = self._read(response, started)
+                content, damaged = self._read(received, started)
         except _NEVER_LEFT as error:
-            return Lost(self._describe(error), may_have_arrived=False)
+            return TransportFailure(self._describe(error), may_have_arrived=False)
         except httpx.TransportError as error:
-            return Lost(self._describe(error), may_have_arrived=True)
+            return TransportFailure(self._describe(error), may_have_arrived=True)
         except httpx.InvalidURL:
-            return Lost("the address is not a URL", may_have_arrived=False)
-        return Answer(
+            return TransportFailure("the address is not a URL", may_have_arrived=False)
+        return Response(
             method=method,
             path=target.partition("?")[0],
-            status=response.status_code,
-            headers={name.lower(): value for name, value in response.headers.items()},
+            status=received.status_code,
+            headers={name.lower(): value for name, value in received.headers.items()},
             body=content,
-            request_id=response.headers.get("x-request-id"),
+            trace_id=received.headers.get("x-request-id"),
             elapsed=self._clock.monotonic() - started,
             damaged=damaged,
         )
 
-    def _read(self, response: httpx.Response, started: float) -> tuple[bytes, str]:
+    def _read(self, received: httpx.Response, started: float) -> tuple[bytes, str]:
         """The decoded body, and why it is not whole."""
         pieces = []
         # Raw, because the decoded stream stays silent while compressed bytes drip.
         try:
-            for piece in response.iter_raw():
+            for piece in received.iter_raw():
                 pieces.append(piece)
                 if self._clock.monotonic() - started > self._timeouts.total:
                     return b"", f"the answer took longer than {self._timeouts.total:g} s"
         except httpx.TransportError as error:
             return b"", self._describe(error)
         try:
-            whole = httpx.Response(200, headers=response.headers, content=b"".join(pieces))
+            whole = httpx.Response(200, headers=received.headers, content=b"".join(pieces))
         except httpx.DecodingError:
             return b"", "the body's compression is damaged"
         return whole.content, ""
@@ -177,3 +209,21 @@ class Transport:
 
     def close(self) -> None:
         self._closing.close()
+
+
+def _outside_our_calls(_: logging.LogRecord) -> bool:
+    return not _inside.get()
+
+
+for _name in _LOGGERS:
+    logging.getLogger(_name).addFilter(_outside_our_calls)
+
+
+@contextmanager
+def _quiet_http_logs() -> Iterator[None]:
+    """Within the block, in this thread, httpx and httpcore log nothing."""
+    token = _inside.set(True)
+    try:
+        yield
+    finally:
+        _inside.reset(token)

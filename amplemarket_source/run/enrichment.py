@@ -50,6 +50,8 @@ class Enrichment:
     def __init__(
         self, pipeline: dlt.Pipeline, settings: Settings, inputs: Mapping[Kind, LeadsInput]
     ) -> None:
+        # Now: later there are threads.
+        share_arenas()
         self.report = RunReport()
         self._pipeline = pipeline
         self._settings = settings
@@ -79,7 +81,6 @@ class Enrichment:
             AmplemarketError: the run could not do its work; what single requests ended with is in
                 the report.
         """
-        share_arenas()
         with run_environment(), self.report.timing("total"), ExitStack() as stack:
             load_pending(self._pipeline)
             session = stack.enter_context(

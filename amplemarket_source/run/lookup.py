@@ -114,7 +114,7 @@ def _ask(session: Session, api: EnrichmentApi, batch: Batch, fields: Mapping[str
                     method="GET",
                     path=f"/{batch.kind.name}/find",
                     status=found.status,
-                    request_id=found.request_id,
+                    trace_id=found.trace_id,
                     advice="Ask again later; within 24 hours it is not charged twice.",
                 )
             session.clock.sleep(wait)

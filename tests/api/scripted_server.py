@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.support.clock import ManualClock
 
-__all__ = ["Behaviour", "ScriptedServer", "Seen", "answer", "cut", "drip", "hang", "vanish"]
+__all__ = ["Behaviour", "ScriptedServer", "Seen", "cut", "drip", "hang", "respond", "vanish"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class ScriptedServer(ThreadingHTTPServer):
         self.clock = clock
         self.seen: list[Seen] = []
         self._script: deque[Behaviour] = deque()
-        self._last: Behaviour = answer()
+        self._last: Behaviour = respond()
         self._lock = threading.Lock()
         self._listening = False
 
@@ -100,7 +100,7 @@ class ScriptedServer(ThreadingHTTPServer):
         """A client that hangs up is part of the script."""
 
 
-def answer(
+def respond(
     status: int = 200, body: bytes = b'{"ok": true}', headers: Mapping[str, str] | None = None
 ) -> Behaviour:
     def behave(handler: _Handler) -> None:

@@ -7,9 +7,14 @@ from typing import Any
 import pytest
 
 from amplemarket_source.api import AccountInfo, ApiClient, EnrichmentApi
-from amplemarket_source.errors import ContractBroken, NotFound, OutcomeUnknown, RemovedForPrivacy
+from amplemarket_source.errors import (
+    NotFound,
+    OutcomeUnknown,
+    RemovedForPrivacy,
+    UnexpectedResponse,
+)
 from amplemarket_source.model import COMPANIES, PEOPLE, Kind
-from tests.api.scripted_server import Behaviour, ScriptedServer, answer, cut
+from tests.api.scripted_server import Behaviour, ScriptedServer, cut, respond
 
 PATH = "/people/enrichment-requests"
 
@@ -28,7 +33,7 @@ def page(
     document["_links"] = {"self": {"href": f"{PATH}/7"}}
     if following is not None:
         document["_links"]["next"] = {"href": following}
-    return answer(200, json.dumps(document | members).encode(), headers)
+    return respond(200, json.dumps(document | members).encode(), headers)
 
 
 def numbers(api: EnrichmentApi, expected_rows: int = 10) -> list[int]:
@@ -37,7 +42,7 @@ def numbers(api: EnrichmentApi, expected_rows: int = 10) -> list[int]:
 
 
 def test_account_info_names_the_account(server: ScriptedServer, api: EnrichmentApi) -> None:
-    server.script(answer(200, b'{"id": 5, "name": "Example", "object": "account"}'), answer())
+    server.script(respond(200, b'{"id": 5, "name": "Example", "object": "account"}'), respond())
     assert api.account_info() == AccountInfo(id="5", name="Example")
     assert api.account_info() == AccountInfo(id="", name="")
     assert server.seen[0].target == "/account-info"
@@ -46,8 +51,8 @@ def test_account_info_names_the_account(server: ScriptedServer, api: EnrichmentA
 def test_account_info_in_another_shape_breaks_the_contract(
     server: ScriptedServer, api: EnrichmentApi
 ) -> None:
-    server.script(answer(200, b"[]"))
-    with pytest.raises(ContractBroken, match="req-1"):
+    server.script(respond(200, b"[]"))
+    with pytest.raises(UnexpectedResponse, match="req-1"):
         api.account_info()
     assert len(server.seen) == 1
 
@@ -69,7 +74,7 @@ def test_account_info_in_another_shape_breaks_the_contract(
 def test_submit_sends_exactly_the_documented_keys(
     server: ScriptedServer, api: EnrichmentApi, kind: Kind, sent: object
 ) -> None:
-    server.script(answer(202, b'{"id": 18, "status": "queued", "results": []}'))
+    server.script(respond(202, b'{"id": 18, "status": "queued", "results": []}'))
     assert api.submit(kind, [{"email": "ada@example.com"}], reveal_email=True) == "18"
     assert server.seen[0].target == kind.path
     assert json.loads(server.seen[0].body) == sent
@@ -85,7 +90,7 @@ def test_nothing_is_submitted_without_items(server: ScriptedServer, api: Enrichm
 def test_an_id_is_an_integer_or_text(
     server: ScriptedServer, api: EnrichmentApi, sent: str, read: str
 ) -> None:
-    server.script(answer(200, b'{"id": %s}' % sent.encode()))
+    server.script(respond(200, b'{"id": %s}' % sent.encode()))
     assert api.submit(PEOPLE, [{"name": "x"}]) == read
 
 
@@ -99,10 +104,10 @@ def test_an_id_is_an_integer_or_text(
         b"",
     ],
 )
-def test_an_answer_without_a_usable_id_is_an_unknown_outcome_naming_the_field(
+def test_a_response_without_a_usable_id_is_an_unknown_outcome_naming_the_field(
     server: ScriptedServer, api: EnrichmentApi, body: bytes
 ) -> None:
-    server.script(answer(202, body))
+    server.script(respond(202, body))
     with pytest.raises(OutcomeUnknown, match=r"`id`.*HTTP 202.*req-1"):
         api.submit(PEOPLE, [{"name": "x"}])
     assert len(server.seen) == 1
@@ -112,7 +117,7 @@ def test_an_answer_without_a_usable_id_is_an_unknown_outcome_naming_the_field(
 def test_an_id_that_the_body_lost_is_taken_from_location(
     server: ScriptedServer, api: EnrichmentApi, location: str
 ) -> None:
-    server.script(cut(202, {"Location": location}), answer(202, b"{}", {"Location": location}))
+    server.script(cut(202, {"Location": location}), respond(202, b"{}", {"Location": location}))
     assert api.submit(PEOPLE, [{"name": "x"}]) == "18"
     assert api.submit(PEOPLE, [{"name": "x"}]) == "18"
     assert len(server.seen) == 2
@@ -122,7 +127,7 @@ def test_an_id_that_the_body_lost_is_taken_from_location(
 def test_a_location_that_is_no_enrichment_request_gives_no_id(
     server: ScriptedServer, api: EnrichmentApi, location: str
 ) -> None:
-    server.script(answer(202, b"{}", {"Location": location}))
+    server.script(respond(202, b"{}", {"Location": location}))
     with pytest.raises(OutcomeUnknown, match="`id`"):
         api.submit(PEOPLE, [{"name": "x"}])
 
@@ -162,7 +167,7 @@ def test_one_odd_value_does_not_cost_the_page_and_its_bytes_are_kept(
 ) -> None:
     row = b'{"name": "Ada", "a": ' + value + b"}"
     body = b'{"status":"completed", "results":[' + row + b', null, 7 ],"new":{"x":[1]}}'
-    server.script(answer(200, body))
+    server.script(respond(200, body))
     got = api.read(PEOPLE, "7")
     assert (got.body, got.row_count, got.next_link) == (body, 3, None)
     assert "Ada" not in repr(got)
@@ -195,21 +200,21 @@ def test_an_ended_request_tells_why(server: ScriptedServer, api: EnrichmentApi) 
         page(_links="x"),
         page(_links=["x"]),
         page(_links={"next": {"href": 5}}),
-        answer(200, b"[]"),
-        answer(200, b"{}"),
+        respond(200, b"[]"),
+        respond(200, b"{}"),
     ],
 )
 def test_json_in_another_shape_breaks_the_contract_at_once(
     server: ScriptedServer, api: EnrichmentApi, wrong: Behaviour
 ) -> None:
     server.script(wrong)
-    with pytest.raises(ContractBroken, match=rf"GET {PATH}/7: .*req-1"):
+    with pytest.raises(UnexpectedResponse, match=rf"GET {PATH}/7: .*req-1"):
         api.read(PEOPLE, "7")
     assert len(server.seen) == 1
 
 
 def test_cut_json_is_asked_for_again(server: ScriptedServer, api: EnrichmentApi) -> None:
-    server.script(answer(200, b'{"status": "completed", "results": [{"id": 1}, {"i'), page(2))
+    server.script(respond(200, b'{"status": "completed", "results": [{"id": 1}, {"i'), page(2))
     assert api.read(PEOPLE, "7").row_count == 2
 
 
@@ -264,9 +269,20 @@ def test_a_next_link_to_another_host_is_not_followed(
     server: ScriptedServer, api: EnrichmentApi
 ) -> None:
     server.script(page(following="https://evil.example/x?page[after]=2"))
-    with pytest.raises(ContractBroken, match=rf"GET {PATH}/7: .*evil\.example"):
+    with pytest.raises(UnexpectedResponse, match=rf"GET {PATH}/7: .*evil\.example"):
         numbers(api)
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("following", ["https://evil.example/x", f"{PATH}/7"])
+def test_an_error_about_a_link_names_the_request_in_its_path_and_the_response_by_its_trace_id(
+    server: ScriptedServer, api: EnrichmentApi, following: str
+) -> None:
+    server.script(page(following=following))
+    with pytest.raises(UnexpectedResponse) as caught:
+        numbers(api)
+    assert (caught.value.path, caught.value.trace_id) == (f"{PATH}/7", "req-1")
+    assert "trace id req-1 (x-request-id)" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +304,7 @@ def test_a_circle_of_links_ends_with_an_error_and_keeps_the_pages_before(
     server.script(*script)
     pages = api.pages(api.read(PEOPLE, "7"), expected_rows=10)
     assert next(pages).number == 1
-    with pytest.raises(ContractBroken, match="already read"):
+    with pytest.raises(UnexpectedResponse, match="already read"):
         list(pages)
     assert len(server.seen) <= 3
 
@@ -299,7 +315,7 @@ def test_pages_that_never_end_are_given_up(
 ) -> None:
     server.script(*[page(rows, following=f"{PATH}/7?page[after]={i}") for i in range(300)])
     pages = api.pages(api.read(PEOPLE, "7"), expected_rows=10)
-    with pytest.raises(ContractBroken, match="do not end, 10 rows were expected"):
+    with pytest.raises(UnexpectedResponse, match="do not end, 10 rows were expected"):
         list(pages)
     assert len(server.seen) <= 120
 
@@ -316,12 +332,12 @@ def test_a_later_page_without_rows_is_no_silent_end(
 ) -> None:
     following = f"{PATH}/7?page[after]=2"
     server.script(page(following=following), page(None, status="processing"))
-    with pytest.raises(ContractBroken, match="`results` is missing"):
+    with pytest.raises(UnexpectedResponse, match="`results` is missing"):
         numbers(api)
 
 
 def test_an_unknown_request_is_not_found(server: ScriptedServer, api: EnrichmentApi) -> None:
-    server.script(answer(404, b'{"_errors": [{"code": "not_found"}]}'))
+    server.script(respond(404, b'{"_errors": [{"code": "not_found"}]}'))
     with pytest.raises(NotFound):
         api.read(PEOPLE, "7/../8?x")
     assert server.seen[0].target == f"{PATH}/7%2F..%2F8%3Fx"
@@ -330,7 +346,7 @@ def test_an_unknown_request_is_not_found(server: ScriptedServer, api: Enrichment
 def test_cancel_sends_only_the_status_and_returns_what_was_done(
     server: ScriptedServer, api: EnrichmentApi
 ) -> None:
-    server.script(answer(502), page(4, status="canceled"))
+    server.script(respond(502), page(4, status="canceled"))
     canceled = api.cancel(COMPANIES, "7")
     assert (canceled.status, canceled.row_count, canceled.terminal) == ("canceled", 4, True)
     assert [(seen.method, seen.body) for seen in server.seen] == [
@@ -357,7 +373,7 @@ def test_a_lookup_is_ready_or_says_when(
     body: bytes,
     pending: bool,
 ) -> None:
-    server.script(answer(status, body, headers))
+    server.script(respond(status, body, headers))
     found = api.find_person({"email": "ada@example.com", "reveal_email": "true"})
     assert (found.kind, found.status, found.body) == (PEOPLE, status, body)
     assert (found.pending, found.retry_after) == (pending, 3 if headers else None)
@@ -367,7 +383,7 @@ def test_a_lookup_is_ready_or_says_when(
 def test_a_company_is_looked_up_at_its_own_endpoint(
     server: ScriptedServer, api: EnrichmentApi
 ) -> None:
-    server.script(answer(200, b""), answer(200, b'{"id": "c1"}'))
+    server.script(respond(200, b""), respond(200, b'{"id": "c1"}'))
     assert api.find_company({"domain": "widgets.example"}).kind is COMPANIES
     assert server.seen[1].target == "/companies/find?domain=widgets.example"
 
@@ -375,7 +391,7 @@ def test_a_company_is_looked_up_at_its_own_endpoint(
 def test_a_person_removed_for_privacy_is_not_just_missing(
     server: ScriptedServer, api: EnrichmentApi, client: ApiClient
 ) -> None:
-    server.script(answer(451, b'{"_errors": [{"code": "unavailable_for_legal_reasons"}]}'))
+    server.script(respond(451, b'{"_errors": [{"code": "unavailable_for_legal_reasons"}]}'))
     with pytest.raises(RemovedForPrivacy):
         api.find_person({"email": "ada@example.com"})
     assert client.stats.retries == 0

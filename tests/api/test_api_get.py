@@ -7,10 +7,9 @@ import zlib
 import msgspec
 import pytest
 
-from amplemarket_source.api import Answer, ApiClient, UnreadableBodyError
+from amplemarket_source.api import ApiClient, Response, UnreadableBodyError
 from amplemarket_source.errors import (
     ApiError,
-    ContractBroken,
     InsufficientCredits,
     KeyRefused,
     NoSuchRoute,
@@ -18,15 +17,16 @@ from amplemarket_source.errors import (
     RemovedForPrivacy,
     RequestRefused,
     Unavailable,
+    UnexpectedResponse,
 )
 from tests.api.conftest import KEY, client_for
 from tests.api.scripted_server import (
     Behaviour,
     ScriptedServer,
-    answer,
     cut,
     drip,
     hang,
+    respond,
     vanish,
 )
 from tests.support.clock import ManualClock
@@ -35,9 +35,9 @@ HTML = b"<html>We will be back soon</html>"
 BODY = b'{"ok": true}'
 
 
-def whole_json(answer: Answer) -> object:
+def whole_json(response: Response) -> object:
     try:
-        return msgspec.json.decode(answer.body)
+        return msgspec.json.decode(response.body)
     except msgspec.DecodeError as error:
         raise UnreadableBodyError(str(error)) from None
 
@@ -48,13 +48,13 @@ def errors(code: str) -> bytes:
     )
 
 
-def test_an_answer_carries_status_headers_body_and_request_id(
+def test_a_response_carries_status_headers_body_and_trace_id(
     server: ScriptedServer, client: ApiClient
 ) -> None:
-    server.script(answer(headers={"Retry-After": "1.5"}))
+    server.script(respond(headers={"Retry-After": "1.5"}))
     got = client.get("/account-info", {"a b": "c+d@example.com"})
     assert (got.method, got.path, got.status, got.body) == ("GET", "/account-info", 200, BODY)
-    assert (got.request_id, got.headers["retry-after"]) == ("req-1", "1.5")
+    assert (got.trace_id, got.headers["retry-after"]) == ("req-1", "1.5")
     assert got.retry_after(client.clock.now()) == 1.5
     assert server.seen[0].target == "/account-info?a%20b=c%2Bd%40example.com"
     assert server.seen[0].headers["authorization"] == f"Bearer {KEY}"
@@ -63,23 +63,23 @@ def test_an_answer_carries_status_headers_body_and_request_id(
 @pytest.mark.parametrize(
     "fault",
     [
-        *(answer(status, b"later") for status in (408, 425, 429, 500, 502, 503, 504)),
-        answer(200, HTML),
-        answer(200, b""),
-        answer(200, b'{"id": 1, "results": ['),
-        answer(200, b"{}" * 5),
-        answer(200, b"not gzip", {"Content-Encoding": "gzip"}),
-        answer(200, gzip.compress(BODY)[:-12], {"Content-Encoding": "gzip"}),
-        answer(200, zlib.compress(BODY)[:-7], {"Content-Encoding": "deflate"}),
+        *(respond(status, b"later") for status in (408, 425, 429, 500, 502, 503, 504)),
+        respond(200, HTML),
+        respond(200, b""),
+        respond(200, b'{"id": 1, "results": ['),
+        respond(200, b"{}" * 5),
+        respond(200, b"not gzip", {"Content-Encoding": "gzip"}),
+        respond(200, gzip.compress(BODY)[:-12], {"Content-Encoding": "gzip"}),
+        respond(200, zlib.compress(BODY)[:-7], {"Content-Encoding": "deflate"}),
         cut(),
         vanish(),
         vanish(reset=True),
     ],
 )
-def test_a_passing_fault_is_retried_until_the_answer_is_whole(
+def test_a_passing_fault_is_retried_until_the_response_is_whole(
     server: ScriptedServer, client: ApiClient, fault: Behaviour
 ) -> None:
-    server.script(fault, fault, answer())
+    server.script(fault, fault, respond())
     assert client.get("/account-info", decode=whole_json) == {"ok": True}
     assert len(server.seen) == 3
     assert client.stats.calls == {"GET": 3}
@@ -87,18 +87,18 @@ def test_a_passing_fault_is_retried_until_the_answer_is_whole(
 
 
 def test_a_wrong_content_type_does_not_matter(server: ScriptedServer, client: ApiClient) -> None:
-    server.script(answer(headers={"Content-Type": "text/html"}))
+    server.script(respond(headers={"Content-Type": "text/html"}))
     assert client.get("/account-info").body == BODY
 
 
 def test_compressed_bodies_are_decoded(server: ScriptedServer, client: ApiClient) -> None:
-    server.script(answer(200, gzip.compress(BODY), {"Content-Encoding": "gzip"}))
+    server.script(respond(200, gzip.compress(BODY), {"Content-Encoding": "gzip"}))
     assert client.get("/account-info").body == BODY
 
 
 def test_silence_is_retried(server: ScriptedServer) -> None:
     over = threading.Event()
-    server.script(hang(over), answer())
+    server.script(hang(over), respond())
     with client_for(server, read=0.2) as client:
         assert client.get("/account-info").body == BODY
     over.set()
@@ -110,7 +110,7 @@ def test_a_dripping_body_ends_at_the_total_deadline(
     server: ScriptedServer, client: ApiClient, headers: dict[str, str]
 ) -> None:
     body = b"{" + b" " * 400 if not headers else gzip.compress(bytes(range(256)) * 4)[:400]
-    server.script(drip(50, body, headers), answer())
+    server.script(drip(50, body, headers), respond())
     assert client.get("/account-info").body == BODY
     assert client.stats.retries == 1
 
@@ -118,18 +118,18 @@ def test_a_dripping_body_ends_at_the_total_deadline(
 def test_the_budget_of_consecutive_failures_ends_a_call(
     server: ScriptedServer, client: ApiClient
 ) -> None:
-    server.script(answer(503))
+    server.script(respond(503))
     with pytest.raises(Unavailable, match="4 attempts") as caught:
         client.get("/account-info")
     assert len(server.seen) == 4
-    assert (caught.value.status, caught.value.request_id) == (503, "req-1")
+    assert (caught.value.status, caught.value.trace_id) == (503, "req-1")
     assert caught.value.path == "/account-info"
 
 
 def test_a_success_gives_the_next_call_a_whole_budget(
     server: ScriptedServer, client: ApiClient
 ) -> None:
-    server.script(*[*[answer(500)] * 3, answer()] * 3)
+    server.script(*[*[respond(500)] * 3, respond()] * 3)
     for _ in range(3):
         client.get("/account-info")
     assert len(server.seen) == 12
@@ -139,16 +139,16 @@ def test_a_success_gives_the_next_call_a_whole_budget(
 def test_a_body_that_stays_unreadable_breaks_the_contract(
     server: ScriptedServer, client: ApiClient, body: bytes
 ) -> None:
-    server.script(answer(200, body))
-    with pytest.raises(ContractBroken, match=r"GET /account-info: .*req-1"):
+    server.script(respond(200, body))
+    with pytest.raises(UnexpectedResponse, match=r"GET /account-info: .*req-1"):
         client.get("/account-info", decode=whole_json)
     assert len(server.seen) == 4
 
 
 @pytest.mark.parametrize(
-    "fault", [cut(), vanish(), answer(200, b"not gzip", {"Content-Encoding": "gzip"})]
+    "fault", [cut(), vanish(), respond(200, b"not gzip", {"Content-Encoding": "gzip"})]
 )
-def test_an_answer_that_is_always_damaged_on_its_way_is_unavailable(
+def test_a_response_that_is_always_damaged_on_its_way_is_unavailable(
     server: ScriptedServer, client: ApiClient, fault: Behaviour
 ) -> None:
     server.script(fault)
@@ -164,7 +164,7 @@ def test_without_a_server_a_get_is_unavailable(deaf_server: ScriptedServer) -> N
 def test_back_off_grows_with_jitter_and_never_undercuts_retry_after(
     server: ScriptedServer, clock: ManualClock
 ) -> None:
-    server.script(*[answer(500)] * 7, answer(503, headers={"Retry-After": "200"}), answer())
+    server.script(*[respond(500)] * 7, respond(503, headers={"Retry-After": "200"}), respond())
     with client_for(server, budget=20) as client:
         client.get("/account-info")
     times = [seen.at for seen in server.seen]
@@ -192,7 +192,7 @@ def test_back_off_grows_with_jitter_and_never_undercuts_retry_after(
 def test_a_429_waits_as_told_bounded_and_jittered_upwards(
     server: ScriptedServer, client: ApiClient, header: str | None, least: float, most: float
 ) -> None:
-    server.script(answer(429, headers={"Retry-After": header} if header else None), answer())
+    server.script(respond(429, headers={"Retry-After": header} if header else None), respond())
     client.get("/account-info")
     assert least <= server.seen[1].at - server.seen[0].at <= most
     assert client.stats.throttled == 1
@@ -201,7 +201,7 @@ def test_a_429_waits_as_told_bounded_and_jittered_upwards(
 def test_429s_without_a_header_wait_longer_each_time(
     server: ScriptedServer, client: ApiClient
 ) -> None:
-    server.script(*[answer(429)] * 3, answer())
+    server.script(*[respond(429)] * 3, respond())
     client.get("/account-info")
     times = [seen.at for seen in server.seen]
     waits = [times[i + 1] - times[i] for i in range(3)]
@@ -211,7 +211,7 @@ def test_429s_without_a_header_wait_longer_each_time(
 
 
 def test_a_429_holds_back_every_other_worker(server: ScriptedServer, clock: ManualClock) -> None:
-    server.script(answer(429, headers={"Retry-After": "300"}), answer())
+    server.script(respond(429, headers={"Retry-After": "300"}), respond())
     with client_for(server) as client:
         # The other workers start while the first one is being told to wait.
         workers = [threading.Thread(target=client.get, args=(f"/other/{i}",)) for i in range(6)]
@@ -232,7 +232,7 @@ def test_a_429_holds_back_every_other_worker(server: ScriptedServer, clock: Manu
 
 
 def test_closing_ends_waiting_at_once(server: ScriptedServer, clock: ManualClock) -> None:
-    server.script(answer(429, headers={"Retry-After": "3600"}))
+    server.script(respond(429, headers={"Retry-After": "3600"}))
     with client_for(server) as client:
         clock.on_sleep = client.close
         with pytest.raises(Unavailable, match="closed"):
@@ -261,17 +261,17 @@ def test_closing_ends_waiting_at_once(server: ScriptedServer, clock: ManualClock
         (404, HTML, NoSuchRoute),
         (404, b'{"_errors": "x"}', NoSuchRoute),
         (451, errors("unavailable_for_legal_reasons"), RemovedForPrivacy),
-        (304, b"", ContractBroken),
+        (304, b"", UnexpectedResponse),
     ],
 )
 def test_each_refusal_has_its_error_and_is_not_retried(
     server: ScriptedServer, client: ApiClient, status: int, body: bytes, error: type[ApiError]
 ) -> None:
-    server.script(answer(status, body))
+    server.script(respond(status, body))
     with pytest.raises(ApiError) as caught:
         client.get("/people/find", {"email": "ada@example.com"})
     assert type(caught.value) is error
-    assert (caught.value.status, caught.value.request_id) == (status, "req-1")
+    assert (caught.value.status, caught.value.trace_id) == (status, "req-1")
     assert len(server.seen) == 1
 
 
@@ -281,7 +281,7 @@ def test_problems_are_parsed_with_all_members_optional(
     body = b"""{"_errors": [
         {"code": "unsupported_value", "status": "400", "source": {"pointer": "/leads"}},
         {"title": "Odd", "status": 400, "source": null}, {}, "odd", null]}"""
-    server.script(answer(400, body))
+    server.script(respond(400, body))
     with pytest.raises(RequestRefused, match="unsupported_value at /leads") as caught:
         client.get("/x")
     first, second, third = caught.value.problems
@@ -293,7 +293,7 @@ def test_problems_are_parsed_with_all_members_optional(
 def test_a_redirect_on_the_own_origin_is_followed(
     server: ScriptedServer, client: ApiClient, status: int
 ) -> None:
-    server.script(answer(status, b"", {"Location": server.url + "/new?a=b"}), answer())
+    server.script(respond(status, b"", {"Location": server.url + "/new?a=b"}), respond())
     assert client.get("/old").body == BODY
     assert [seen.target for seen in server.seen] == ["/old", "/new?a=b"]
 
@@ -301,10 +301,10 @@ def test_a_redirect_on_the_own_origin_is_followed(
 def test_five_redirects_are_followed_and_not_a_sixth(
     server: ScriptedServer, client: ApiClient
 ) -> None:
-    server.script(*[answer(302, b"", {"Location": "next"})] * 5, answer())
+    server.script(*[respond(302, b"", {"Location": "next"})] * 5, respond())
     assert client.get("/old").body == BODY
-    server.script(answer(302, b"", {"Location": "/loop"}))
-    with pytest.raises(ContractBroken, match="more than 5 redirects"):
+    server.script(respond(302, b"", {"Location": "/loop"}))
+    with pytest.raises(UnexpectedResponse, match="more than 5 redirects"):
         client.get("/loop")
     assert len(server.seen) == 6 + 6
 
@@ -316,8 +316,8 @@ def test_the_token_never_reaches_another_origin(
     with ScriptedServer(clock).running() as other:
         other.listen()
         foreign = f"{other.url}/people?email=ada@example.com"
-        server.script(answer(302, b"", {"Location": foreign}))
-        with pytest.raises(ContractBroken, match="another origin") as caught:
+        server.script(respond(302, b"", {"Location": foreign}))
+        with pytest.raises(UnexpectedResponse, match="another origin") as caught:
             client.get("/old" if place == "redirect" else foreign)
         assert other.seen == []
     assert "ada" not in str(caught.value)

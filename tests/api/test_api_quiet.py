@@ -16,7 +16,7 @@ from amplemarket_source.api import ApiClient, EnrichmentApi
 from amplemarket_source.errors import AmplemarketError
 from amplemarket_source.model import PEOPLE
 from tests.api.conftest import KEY, client_for
-from tests.api.scripted_server import Behaviour, ScriptedServer, answer, cut, vanish
+from tests.api.scripted_server import Behaviour, ScriptedServer, cut, respond, vanish
 
 LOGGERS = (
     "",
@@ -47,16 +47,16 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 @pytest.mark.parametrize(
     "behaviour",
     [
-        answer(200, PERSON),
-        answer(200, PERSON, LINK),
-        answer(200, b"<html>ada@example.com</html>"),
-        answer(200, b'{"ada@example.com": '),
-        answer(302, b"", LINK),
-        answer(302, b"", {"Location": "https://evil.example.net/?email=ada@example.com"}),
-        answer(400, REFUSAL),
-        answer(401, REFUSAL),
-        answer(429, REFUSAL),
-        answer(500, PERSON, LINK),
+        respond(200, PERSON),
+        respond(200, PERSON, LINK),
+        respond(200, b"<html>ada@example.com</html>"),
+        respond(200, b'{"ada@example.com": '),
+        respond(302, b"", LINK),
+        respond(302, b"", {"Location": "https://evil.example.net/?email=ada@example.com"}),
+        respond(400, REFUSAL),
+        respond(401, REFUSAL),
+        respond(429, REFUSAL),
+        respond(500, PERSON, LINK),
         cut(),
         vanish(),
         vanish(reset=True),
@@ -98,12 +98,12 @@ def test_the_key_is_in_no_repr(client: ApiClient) -> None:
     assert KEY not in repr(vars(vars(client)["_transport"]))
 
 
-def test_a_log_line_holds_method_path_status_request_id_and_time(
+def test_a_log_line_holds_method_path_status_trace_id_and_time(
     server: ScriptedServer, client: ApiClient, log: pytest.LogCaptureFixture
 ) -> None:
     client.get("/account-info?secret=1")
     lines = [record.getMessage() for record in log.records if record.name == "amplemarket.api"]
-    assert lines == ["GET /account-info: 200, request id req-1, 0 ms"]
+    assert lines == ["GET /account-info: 200, trace id req-1, 0 ms"]
 
 
 def test_another_user_of_httpx_keeps_its_log(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from amplemarket_source.errors import ContractBroken
+from amplemarket_source.errors import UnexpectedResponse
 from amplemarket_source.load.waves import _gathered, _Wave
 from amplemarket_source.model import PEOPLE, RequestRecord
 from amplemarket_source.pages import CompletedRequest, Spool, Summary
@@ -46,8 +46,8 @@ def test_what_is_there_when_the_time_is_over_is_loaded(tmp_path: Path) -> None:
 
 def test_what_was_read_before_an_error_is_loaded_first(tmp_path: Path) -> None:
     answer = _answer(tmp_path, "paid", 1)
-    error = ContractBroken("odd", method="GET", path="/people")
+    error = UnexpectedResponse("odd", method="GET", path="/people")
     waves = _gathered(_queue(answer, error), _Wave(seconds=3_600, size=100))
     assert next(waves) == [answer]
-    with pytest.raises(ContractBroken):
+    with pytest.raises(UnexpectedResponse):
         next(waves)

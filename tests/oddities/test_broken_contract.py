@@ -112,7 +112,7 @@ def test_the_error_names_the_endpoint_and_what_is_odd(trial: Trial, oddity: Oddi
     own = f"/people/enrichment-requests/{trial.number(oddity)}"
     assert f"GET {_OTHER_ENDPOINT.get(oddity.name, own)}: " in str(error)
     assert oddity.says in str(error)
-    assert error.request_id, "the vendor's own id of the answer"
+    assert error.trace_id, "the vendor's own id of the answer"
     assert "@" not in str(error).replace("key@127.0.0.1", "")
 
 

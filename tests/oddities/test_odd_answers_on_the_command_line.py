@@ -19,7 +19,7 @@ def test_a_broken_contract_is_one_line_exit_6_and_costs_nothing_more(
     (line,) = [line for line in found.out.splitlines() if line.startswith("  ! ")]
     assert line.startswith(f"  ! GET {_POLL}: ")
     assert "a link to another origin (http://elsewhere.example)" in line
-    assert "request id " in line
+    assert "trace id " in line
     assert "Traceback" not in found.err
     assert "amplemarket resume" in found.out
 

@@ -19,8 +19,7 @@ from typing import Any
 
 import pytest
 
-from amplemarket_source.api import ApiClient
-from amplemarket_source.api.transport import Timeouts
+from amplemarket_source.api import ApiClient, Timeouts
 from amplemarket_source.errors import AmplemarketError
 from amplemarket_source.report import RunReport
 from amplemarket_source.run import purchase
@@ -101,11 +100,14 @@ class Trial:
             for number, oddity in enumerate(self.oddities, start=1)
             for place in range(LEADS)
         ]
-        self.deployment.sandbox.set_faults(*(one.switch(self.number(one)) for one in self.oddities))
+        switches = [one.switch(self.number(one)) for one in self.oddities]
+        self.deployment.sandbox.set_faults(*switches)
         with _told() as told:
             self.reports.append(self.deployment.run(leads, leads_per_request=LEADS))
-        keys = [key for (key,) in self.deployment.rows("SELECT request_key FROM enrichment_requests "
-                                                 "ORDER BY request_key")]  # fmt: skip
+        found = self.deployment.rows(
+            "SELECT request_key FROM enrichment_requests ORDER BY request_key"
+        )
+        keys = [key for (key,) in found]
         self.errors = {self.oddities[keys.index(key)].name: error for key, error in told}
         for key, oddity in zip(keys, self.oddities, strict=True):
             folders = (self.deployment.folder / "pipelines").rglob(f"spool/{key}/page-*")

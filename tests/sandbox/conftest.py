@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from amplemarket_source.sandbox import SandboxOptions, SandboxServer
-from tests.sandbox.sandbox_api import Api, HandClock
+from tests.sandbox.sandbox_api import Api
+from tests.support.clock import ManualClock
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def make_api() -> Iterator[Callable[..., Api]]:
     opened: list[tuple[SandboxServer, httpx.Client]] = []
 
     def make(**options: Any) -> Api:
-        clock = HandClock()
+        clock = ManualClock()
         settings = SandboxOptions(**{"requests_per_minute": None, **options})
         server = SandboxServer(settings, clock=clock).__enter__()
         headers = {"Authorization": "Bearer sandbox-key"}
@@ -33,8 +34,8 @@ def make_api() -> Iterator[Callable[..., Api]]:
 
 
 @pytest.fixture(scope="module")
-def shared_server() -> Iterator[tuple[SandboxServer, httpx.Client, HandClock]]:
-    clock = HandClock()
+def shared_server() -> Iterator[tuple[SandboxServer, httpx.Client, ManualClock]]:
+    clock = ManualClock()
     with (
         SandboxServer(SandboxOptions(requests_per_minute=None), clock=clock) as server,
         httpx.Client(
@@ -45,7 +46,7 @@ def shared_server() -> Iterator[tuple[SandboxServer, httpx.Client, HandClock]]:
 
 
 @pytest.fixture
-def api(shared_server: tuple[SandboxServer, httpx.Client, HandClock]) -> Api:
+def api(shared_server: tuple[SandboxServer, httpx.Client, ManualClock]) -> Api:
     """A server with default options and nothing in it."""
     server, client, clock = shared_server
     server.sandbox.reset()

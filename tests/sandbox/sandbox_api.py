@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import httpx
 
 from amplemarket_source.sandbox import SandboxServer
-
-
-class HandClock:
-    """Time that only moves when a test says so."""
-
-    def __init__(self) -> None:
-        self._elapsed = 0.0
-
-    def now(self) -> datetime:
-        return datetime(2026, 3, 1, tzinfo=timezone.utc) + timedelta(seconds=self._elapsed)
-
-    def monotonic(self) -> float:
-        return self._elapsed
-
-    def sleep(self, seconds: float) -> None:
-        self._elapsed += seconds
+from tests.support.clock import ManualClock
 
 
 class Api:
     """The server under test, as a client sees it and as its owner sees it."""
 
-    def __init__(self, server: SandboxServer, client: httpx.Client, clock: HandClock) -> None:
+    def __init__(self, server: SandboxServer, client: httpx.Client, clock: ManualClock) -> None:
         self.server, self.sandbox, self.client, self.clock = server, server.sandbox, client, clock
 
     def post(self, leads: Any, *, kind: str = "people", **body: Any) -> httpx.Response:

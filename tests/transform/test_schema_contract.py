@@ -17,7 +17,6 @@ from amplemarket_source.settings import resolve_settings
 from tests.support.clock import ManualClock
 from tests.support.deployment import Deployment, email_leads
 
-
 LEADS = email_leads("ada", "bob")
 
 

@@ -1,4 +1,7 @@
-"""Where requests may go: one origin, whatever a setting, a link or a redirect says."""
+"""Where requests may go, and the key they carry there.
+
+One origin, whatever a setting, a link or a redirect says; and a key that a header can hold.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,15 @@ import re
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from amplemarket_source.errors import SettingsError
+from amplemarket_source.model import DEFAULT_BASE_URL, NO_API_KEY
 
-__all__ = ["ForeignAddressError", "is_loopback", "origin_of", "target_on"]
+__all__ = [
+    "ForeignAddressError",
+    "is_loopback",
+    "origin_of",
+    "target_on",
+    "usable_key",
+]
 
 _SETTING = "sources.amplemarket.base_url"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -39,7 +49,7 @@ def origin_of(base_url: str) -> str:
         origin = None
     if origin is None:
         raise SettingsError(
-            f"{_SETTING} is not a URL. Write it like https://api.amplemarket.com"
+            f"{_SETTING} is not a URL. Write it like {DEFAULT_BASE_URL}"
             " (environment: SOURCES__AMPLEMARKET__BASE_URL)."
         )
     if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
@@ -99,6 +109,24 @@ def target_on(origin: str, link: str, current: str = "/") -> str:
     # Two slashes at the start of a path would be read as a host by whoever joins it next.
     path = "/" + parts.path.lstrip("/")
     return f"{path}?{parts.query}" if parts.query else path
+
+
+def usable_key(api_key: str) -> str:
+    """The key without the white space that copying leaves around it.
+
+    Raises:
+        SettingsError: empty, or with a character that no HTTP header can carry. The text names
+            the setting and never quotes the key.
+    """
+    key = (api_key or "").strip()
+    if not key:
+        raise SettingsError(NO_API_KEY)
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise SettingsError(
+            "sources.amplemarket.api_key holds a character that no key has (white space, a control"
+            " character, or a letter outside ASCII). Copy it again."
+        )
+    return key
 
 
 def _origin(parts: SplitResult) -> str | None:

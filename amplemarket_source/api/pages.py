@@ -1,27 +1,36 @@
-"""A page of an enrichment request: the envelope is read, the rows stay bytes."""
+"""What the API says of an enrichment request: the id it gave it, and its pages.
+
+Of a page only the envelope is read; the rows stay bytes.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from amplemarket_source.api.answers import Answer, problems_from, read_json
-from amplemarket_source.api.refusals import error_about
+from amplemarket_source.api.responses import (
+    Response,
+    UnreadableBodyError,
+    error_about,
+    problems_from,
+    read_json,
+)
 from amplemarket_source.clock import Clock
-from amplemarket_source.errors import ApiProblem, ContractBroken
-from amplemarket_source.model import Kind
+from amplemarket_source.errors import ApiProblem, UnexpectedResponse
+from amplemarket_source.model import TERMINAL, Kind
 
-__all__ = ["Page", "page_from"]
+__all__ = ["Page", "id_of_accepted", "page_from"]
 
 _RUNNING = frozenset({"queued", "processing"})
-_TERMINAL = frozenset({"completed", "canceled", "error"})
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page of an enrichment request, which is also the answer of a poll (guide, polling).
+    """One page of an enrichment request, which is also the response of a poll (guide, polling).
 
     Attributes:
         kind: people or companies.
@@ -34,7 +43,13 @@ class Page:
             None where it does not say.
         problems: the parsed ``_errors``.
         number: 1 for the first page.
-        answer_id: ``x-request-id`` of the answer, to quote to the vendor.
+        trace_id: ``x-request-id`` of the response, to quote to the vendor.
+
+    Example::
+
+        page = api.read(PEOPLE, "18")
+        page.terminal, page.row_count       # True, 100
+        page.body                           # b'{"id": 18, "status": "completed", ...'
     """
 
     kind: Kind
@@ -46,12 +61,12 @@ class Page:
     retry_after: float | None
     problems: tuple[ApiProblem, ...]
     number: int
-    answer_id: str | None = None
+    trace_id: str | None = None
 
     @property
     def terminal(self) -> bool:
         """Whether the request has ended; there is no status ``failed`` (API facts 2.4)."""
-        return self.status in _TERMINAL
+        return self.status in TERMINAL
 
 
 class _Envelope(msgspec.Struct):
@@ -71,7 +86,7 @@ class _RawEnvelope(_Envelope):
 
 
 def page_from(
-    answer: Answer,
+    response: Response,
     kind: Kind,
     request_id: str,
     clock: Clock,
@@ -79,10 +94,10 @@ def page_from(
     number: int = 1,
     must_have_rows: bool = False,
 ) -> Page:
-    """The page in an answer; a ``decode`` function for `ApiClient.get`.
+    """The page in a response; a ``decode`` function for `ApiClient.get`.
 
     Args:
-        answer: a 2xx answer.
+        response: a 2xx response.
         kind, request_id: what was asked for.
         clock: dates a ``Retry-After`` that is a date.
         number: of this page.
@@ -91,42 +106,52 @@ def page_from(
 
     Raises:
         UnreadableBodyError: not JSON as a whole.
-        ContractBroken: JSON in another shape: an unknown status, no ``results`` although the
+        UnexpectedResponse: JSON in another shape: an unknown status, no ``results`` although the
             request has ended, links in no known form, the ``id`` of another request: its rows
             would leave this one's leads unanswered, and they would be bought again. A request that
             ended in ``error`` and says why in ``_errors`` may leave ``results`` out.
     """
     try:
-        envelope = read_json(answer.body, _RawEnvelope, _Envelope)
+        envelope = read_json(response.body, _RawEnvelope, _Envelope)
     except msgspec.ValidationError as invalid:  # its text names places, not values
-        raise error_about(answer, ContractBroken, str(invalid)) from None
+        raise error_about(response, UnexpectedResponse, str(invalid)) from None
     status = envelope.status
-    if status not in _RUNNING and status not in _TERMINAL:
-        raise error_about(answer, ContractBroken, f"unknown status {status[:40]!r}")
+    if status not in _RUNNING and status not in TERMINAL:
+        raise error_about(response, UnexpectedResponse, f"unknown status {status[:40]!r}")
     if envelope.id is not None and str(envelope.id) != request_id:
-        raise error_about(answer, ContractBroken, "the answer is about another request")
+        raise error_about(response, UnexpectedResponse, "the answer is about another request")
     problems = problems_from(envelope.errors)
-    if envelope.results is None and (must_have_rows or status in _TERMINAL):
+    if envelope.results is None and (must_have_rows or status in TERMINAL):
         explained = status == "error" and problems and not must_have_rows
         if not explained:
             raise error_about(
-                answer, ContractBroken, f"`results` is missing although the status is {status}"
+                response,
+                UnexpectedResponse,
+                f"`results` is missing although the status is {status}",
             )
     return Page(
         kind=kind,
         request_id=request_id,
         status=status,
-        body=answer.body,
+        body=response.body,
         row_count=len(envelope.results or ()),
-        next_link=_next_link(answer, envelope.links),
-        retry_after=answer.retry_after(clock.now()),
+        next_link=_next_link(response, envelope.links),
+        retry_after=response.retry_after(clock.now()),
         problems=problems,
         number=number,
-        answer_id=answer.request_id,
+        trace_id=response.trace_id,
     )
 
 
-def _next_link(answer: Answer, links: object) -> str | None:
+def id_of_accepted(response: Response, kind: Kind) -> str | None:
+    """The API's id of the new request as text; None where neither body nor header has one.
+
+    The body's ``id`` comes first, then the last part of the ``Location`` header.
+    """
+    return _id_in_body(response.body) or _id_in_location(response, kind)
+
+
+def _next_link(response: Response, links: object) -> str | None:
     """``href`` of the relation ``next``; None where there is no further page.
 
     An object keyed by relation (every example), or a list of objects with ``rel`` and ``href``
@@ -138,15 +163,37 @@ def _next_link(answer: Answer, links: object) -> str | None:
     if isinstance(links, list):
         if not all(isinstance(link, dict) and "rel" in link for link in links):
             raise error_about(
-                answer, ContractBroken, "`_links` is a list of something else than links"
+                response, UnexpectedResponse, "`_links` is a list of something else than links"
             )
         links = {str(link["rel"]): link for link in links}
     if not isinstance(links, dict):
-        raise error_about(answer, ContractBroken, "`_links` is neither an object nor a list")
+        raise error_about(response, UnexpectedResponse, "`_links` is neither an object nor a list")
     following = links.get("next")
     href = following.get("href") if isinstance(following, dict) else following
     if href is None or href == "":
         return None
     if not isinstance(href, str):
-        raise error_about(answer, ContractBroken, "`_links.next.href` is not text")
+        raise error_about(response, UnexpectedResponse, "`_links.next.href` is not text")
     return href
+
+
+class _Submitted(msgspec.Struct):
+    id: Any = None
+
+
+def _id_in_body(body: bytes) -> str | None:
+    """An integer by the guide, a string in the paths of the OpenAPI text (API facts 2.4)."""
+    try:
+        found = read_json(body, _Submitted, _Submitted).id
+    except (UnreadableBodyError, msgspec.ValidationError):
+        return None
+    if isinstance(found, bool) or not isinstance(found, (int, str)):
+        return None
+    return str(found).strip() or None
+
+
+def _id_in_location(response: Response, kind: Kind) -> str | None:
+    """Only read, never followed: the last part of ``/people/enrichment-requests/18``."""
+    path = urlsplit(response.headers.get("location", "")).path
+    found = re.fullmatch(re.escape(kind.path) + r"/([\w-]+)/?", unquote(path), re.ASCII)
+    return found.group(1) if found else None

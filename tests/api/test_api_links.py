@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from amplemarket_source.api import ApiClient
-from amplemarket_source.api.addresses import ForeignAddressError, origin_of, target_on
+from amplemarket_source.api.links import ForeignAddressError, origin_of, target_on
 from amplemarket_source.errors import SettingsError
 
 ORIGIN = "https://api.example.com"

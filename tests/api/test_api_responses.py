@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amplemarket_source.api.retry_after import LONGEST_WAIT, parse_retry_after
+from amplemarket_source.api.responses import LONGEST_WAIT, parse_retry_after
 
 NOW = datetime(2026, 10, 21, 7, 0, tzinfo=timezone.utc)
 
