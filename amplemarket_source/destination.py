@@ -4,7 +4,7 @@ dlt writes a load twice: into staging tables and, by a merge that looks for doub
 themselves. DuckDB reads the load's Parquet files as well as it reads tables, so here a file is
 merged from where it lies: with less time and memory, and no copy of anybody's data in a second
 dataset. One transaction deletes what the file replaces and inserts its rows. Repeated after a
-crash, it replaces what it had inserted itself.
+crash, it replaces what it had inserted itself (api-notes: duckdb-parquet).
 
 This holds for tables whose rows come as ours do (`amplemarket_source.schema.hints`); those of other
 sources in the same pipeline are left to dlt, and so is a load that dlt's own destination began. The

@@ -12,11 +12,13 @@ from contextlib import contextmanager
 __all__ = ["BEFORE_IMPORTS", "WHILE_RUNNING", "run_environment"]
 
 WHILE_RUNNING = {
-    # Files and staging tables would keep the data of a person who is erased later.
+    # Files and staging tables would keep the data of a person who is erased later
+    # (api-notes: dlt-leftovers, snowflake-staged-files).
     "LOAD__DELETE_COMPLETED_JOBS": "true",
     "LOAD__TRUNCATE_STAGING_DATASET": "true",
     "DESTINATION__SNOWFLAKE__KEEP_STAGED_FILES": "false",
-    # Else dlt reads on before a batch has reached every table, and holds five of them.
+    # Else dlt reads on before a batch has reached every table, and holds five of them
+    # (api-notes: dlt-fifo).
     "EXTRACT__NEXT_ITEM_MODE": "fifo",
 }
 BEFORE_IMPORTS = {

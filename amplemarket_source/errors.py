@@ -159,7 +159,7 @@ class ApiError(AmplemarketError):
         what: one clause that says what happened.
         method, path: the endpoint; the path has no query string.
         status: HTTP status, or None where no answer came.
-        trace_id: the API's ``x-request-id``, to quote to the vendor.
+        trace_id: the API's ``x-request-id``, to quote to the vendor (api-notes: trace-id).
         problems: the parsed ``_errors`` of the answer.
         advice: what to do next.
     """

@@ -1,7 +1,7 @@
 """When two leads are the same lead: normalisation and ``lead_key``, defined once.
 
 The definitions are DuckDB macros, because a million inputs, the rows the API echoes and a single
-lookup must get the same key from the same expression. What is folded is contract section 3:
+lookup must get the same key from the same expression. What is folded:
 
 ==================  ===============================================================
 field               two spellings are one when they differ in
@@ -49,7 +49,7 @@ _SPACE = r"\x09-\x0D\x1C-\x20\x{85}\x{200B}\x{FEFF}\p{Z}"
 _UNPRINTABLE = r"[\x00-\x08\x0E-\x1F\x7F-\x{84}\x{86}-\x{9F}\x{FFFD}]"
 _SCHEME_AND_WWW = r"^( |([a-z][a-z0-9+.-]*:)?//|www\.)+"
 # No RFC 5322: its quoted local parts and comments are nobody's address, and the API refuses a
-# whole batch for one value that is not of format "email" (API facts 2.2).
+# whole batch for one value that is not of format "email" (api-notes: lead-keys).
 _ATOM = rf"[^@<>(),;:\"\[\]\\{_SPACE}]"
 _LABEL = rf"[^@<>(),;:\"\[\]\\.{_SPACE}]+"
 _EMAIL = rf"{_ATOM}+@{_LABEL}(\.{_LABEL})+"
@@ -124,12 +124,14 @@ _MACROS: dict[str, str] = {
         nullif(regexp_replace(regexp_replace(regexp_replace(
             nfc_normalize(lower(folded(value))),
             '{_SCHEME_AND_WWW}', ''), '[?#].*$', ''), '[/ ]+$', ''), '')""",
+    # A URL is no domain to the API (api-notes: domains).
     "normal_domain(value)": rf"""
         nullif(regexp_replace(regexp_replace(regexp_replace(
             nfc_normalize(lower(folded(value))),
             '{_SCHEME_AND_WWW}', ''), '[/?#:].*$', ''), '[. ]+$', ''), '')""",
     # upper before lower folds what lower alone leaves apart (final sigma, long s); full case
-    # folding, which DuckDB does not have, would also write the sharp s as ss.
+    # folding, which DuckDB does not have, would also write the sharp s as ss
+    # (api-notes: duckdb-case).
     "normal_name(value)": """
         nullif(nfc_normalize(replace(lower(upper(folded(value))), 'ß', 'ss')), '')""",
     "lead_id(lead_key, external_id)": """

@@ -143,7 +143,7 @@ class DestinationMemory:
             isinstance(cause, duckdb.OutOfMemoryException) for cause in causes(error)
         ):
             return False
-        # By its value: RESET changes what DuckDB says and not what it does.
+        # By its value: RESET changes what DuckDB says, not what it does (api-notes: duckdb-memory).
         self.limit(Share(self._without))
         self._is_ours = False
         return True

@@ -56,12 +56,12 @@ class Kind:
     Attributes:
         name: ``people`` or ``companies``; the value of every ``kind`` column, and the table in
             which the found entity lands.
-        path: the enrichment endpoint (API facts 2.1 and 3).
+        path: the enrichment endpoint (api-notes: endpoints, company-batch).
         payload_key: the array of the POST body.
         identifying: the fields that are sent, echoed and hashed into ``lead_key``, in the order
             the hash takes them.
         credits_per_found: email credits for one found entity. People: 0.5, documented.
-            Companies: not published; 0.5 is what users budget (API facts 3).
+            Companies: not published; 0.5 is what users budget (api-notes: company-credits).
         has_reveals: e-mail addresses and phone numbers can be asked for, for credits.
     """
 
@@ -125,7 +125,7 @@ IN_FLIGHT: frozenset[str] = frozenset({"submitted", "queued", "processing"})
 """The API took the request and has not finished it."""
 
 TERMINAL: frozenset[str] = frozenset({"completed", "canceled", "error"})
-"""The API finished the request; its rows can be read (guide, polling)."""
+"""The API finished the request; its rows can be read (api-notes: request-status)."""
 
 UNSETTLED: frozenset[str] = frozenset({"held", "expired"})
 """Nobody can know what became of the money; a person decides (``amplemarket release``)."""
@@ -198,7 +198,7 @@ class RequestRecord:
         return self.request_id is not None and self.status not in UNSETTLED
 
 
-_ROWS_PER_PAGE = 100  # the API's default and largest documented page (API facts 2.7)
+_ROWS_PER_PAGE = 100  # the API's default and largest documented page (api-notes: page-size)
 _POLLS = 2
 
 

@@ -281,7 +281,7 @@ def _count(workbench: Workbench, sql: str, parameters: dict[str, object]) -> int
 
 
 def _written(workbench: Workbench, sql: str, parameters: dict[str, object], file: Path) -> Path:
-    # DuckDB holds a row group for each thread until it is full.
+    # DuckDB holds a row group for each thread until it is full (api-notes: duckdb-batches).
     options = f"FORMAT parquet, ROW_GROUP_SIZE {_ROWS_IN_GROUP}"
     workbench.execute(f"COPY ({sql}) TO '{file}' ({options})", parameters)
     return file

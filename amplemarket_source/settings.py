@@ -42,7 +42,7 @@ MAX_REQUESTS_IN_FLIGHT = 16
 NO_KEY_NEEDED = "not-needed"
 """The key of what never calls the API."""
 
-_LARGEST_REQUEST = 10_000  # the safer of the guide's two figures (API facts 2.3)
+_LARGEST_REQUEST = 10_000  # the safer of the guide's two figures (api-notes: batch-size)
 _AGE = re.compile(r"\s*(\d+)\s*([smhdw])\s*")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -150,7 +150,8 @@ def resolve_settings(**explicit: Any) -> Settings:
             raise SettingsError(
                 f"{NO_API_KEY} `amplemarket run people LEADS --sandbox` works without one."
             ) from None
-        # The text of dlt's error can hold the value, so only the setting is named.
+        # The text of dlt's error can hold the value, so only the setting is named
+        # (api-notes: dlt-config-errors).
         raise SettingsError(
             f"sources.amplemarket.{name or '?'}: the value has the wrong type."
         ) from None

@@ -56,7 +56,7 @@ _TABLES = {
     "asked_fields": f"lead_key TEXT, {_FIELDS}",
 }
 
-_ROWS_AT_ONCE = 10_000  # DuckDB sets memory aside for a million if it is not told
+_ROWS_AT_ONCE = 10_000  # else DuckDB takes memory for a million (api-notes: duckdb-batches)
 
 
 @dataclass(frozen=True)
@@ -97,11 +97,13 @@ class Workbench:
                 # Until a run gives it a share (`amplemarket_source.memory`).
                 "memory_limit": "128MB",
                 "threads": 2,
-                # Nothing is fetched from a server of DuckDB's behind the user's back.
+                # Nothing is fetched from a server of DuckDB's behind the user's back
+                # (api-notes: duckdb-extensions).
                 "autoinstall_known_extensions": False,
             },
         )
-        # DuckDB 1.4 draws its bar on standard output, where --json may have nothing else.
+        # DuckDB 1.4 draws its bar on standard output, where --json may have nothing else
+        # (api-notes: duckdb-progress-bar).
         self._connection.execute("SET enable_progress_bar = false")
         install_identity(self._connection)
         for name, columns in _TABLES.items():

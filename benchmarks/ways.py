@@ -111,7 +111,7 @@ def floor(url: str, count: int, folder: Path) -> dict[str, int]:
 
 
 def _pages(url: str, count: int) -> Iterator[bytes]:
-    """Submit, poll and page with requests, as the guide's example does."""
+    """Submit, poll and page with requests, as the guide's example does (api-notes: polling)."""
     import requests
 
     session = requests.Session()

@@ -135,7 +135,7 @@ class ApiClient:
     Args:
         api_key: bearer token.
         base_url: scheme, host and port; http for a loopback address only.
-        requests_per_minute: the documented limit is 500 per consumer (API facts 8).
+        requests_per_minute: the documented limit is 500 (api-notes: rate-limit).
         clock: what waits, paces and dates; inject one to test without waiting.
         timeouts: patience with a single exchange.
         failure_budget: consecutive failed attempts of one call before it gives up.
@@ -247,7 +247,8 @@ class ApiClient:
     def post(self, path: str, body: bytes) -> Response:
         """POST JSON bytes; sent again only where it provably never left, or was refused with 429.
 
-        The API has no idempotency key (API facts 2.1), so a second POST may be a second purchase.
+        The API has no idempotency key, so a second POST may be a second purchase
+        (api-notes: no-idempotency).
 
         Returns:
             The 2xx response. Its body may be missing (``damaged`` says why) if ``Location`` is

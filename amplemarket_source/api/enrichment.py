@@ -50,7 +50,7 @@ class Found:
 
     @property
     def pending(self) -> bool:
-        """Whether the same lookup has to be made again for the reveals (API facts 4)."""
+        """Whether the same lookup has to be made again (api-notes: pending-reveal)."""
         return self.status == 202 or self.retry_after is not None
 
 
@@ -78,7 +78,7 @@ class EnrichmentApi:
         self._client = client
 
     def account_info(self) -> AccountInfo:
-        """GET ``/account-info``: checks the key and costs nothing.
+        """GET ``/account-info``: checks the key and costs nothing (api-notes: account-info).
 
         Raises:
             ApiError: as `ApiClient.get`.
@@ -97,12 +97,13 @@ class EnrichmentApi:
 
         Args:
             kind: people or companies. Company requests know no reveals, so none are sent.
-            items: leads, with the keys the API takes; at least one, at most 10,000.
-            reveal_email, reveal_phone_numbers: see API facts 2.9 for the price.
+            items: leads, with the keys the API takes (api-notes: lead-keys); at least one, at most
+                10,000 (api-notes: batch-size).
+            reveal_email, reveal_phone_numbers: at a price (api-notes: credits).
 
         Returns:
             The API's id of the request, as text. Where the body has none, the one that the
-            ``Location`` header points to (guide: it points back to what was created).
+            ``Location`` header points to (api-notes: request-id).
 
         Raises:
             ValueError: no items; the API answers 400 to an empty batch.
@@ -202,7 +203,7 @@ class EnrichmentApi:
             page = self.next_page(page)
 
     def cancel(self, kind: Kind, request_id: str) -> Page:
-        """PATCH the request to ``canceled``: stops it and returns the rows done so far.
+        """PATCH the request to ``canceled``: stops it, returns the rows so far (api-notes: cancel).
 
         Raises:
             ApiError: as `read`; RequestRefused where it cannot be canceled any more.
@@ -214,15 +215,16 @@ class EnrichmentApi:
         )
 
     def find_person(self, params: Mapping[str, str]) -> Found:
-        """GET ``/people/find``: one person, at once. Costs credits when somebody is found.
+        """GET ``/people/find`` (api-notes: find): one person, at once, for credits if found.
 
         A GET that charges is repeated after a failure all the same: a person is charged at most
-        once per 24 hours and a reveal once ever (API facts 2.9). While ``pending``, the caller
+        once per 24 hours and a reveal once ever (api-notes: credits). While ``pending``, the caller
         waits and makes the same lookup again.
 
         Args:
             params: ``email``, ``linkedin_url``, ``name``, ``title``, ``company_name``,
-                ``company_domain``, ``reveal_email``, ``reveal_phone_numbers`` (``"true"``).
+                ``company_domain``, ``reveal_email``, ``reveal_phone_numbers`` (``"true"``). The API
+                refuses ``reveal_email`` beside ``email`` (api-notes: reveal-beside-email).
 
         Raises:
             NotFound: nobody matched; nothing was charged.
@@ -232,7 +234,7 @@ class EnrichmentApi:
         return self._find(PEOPLE, "/people/find", params)
 
     def find_company(self, params: Mapping[str, str]) -> Found:
-        """GET ``/companies/find``: one company, by ``domain`` or ``linkedin_url``.
+        """GET ``/companies/find`` (api-notes: find-company), by ``domain`` or ``linkedin_url``.
 
         Raises:
             NotFound: no company matched.

@@ -36,8 +36,8 @@ class ForeignAddressError(ValueError):
 def origin_of(base_url: str) -> str:
     """``scheme://host[:port]`` of a base URL, without the scheme's own port.
 
-    Plain http would show the key to the network, so it is accepted for a loopback address only
-    (contract, section 2). A path is refused because the API's links start at the root.
+    Plain http would show the key to the network, so it is accepted for a loopback address only.
+    A path is refused because the API's links start at the root (api-notes: paging).
 
     Raises:
         SettingsError: not a URL, http to another host, or more than scheme, host and port.

@@ -30,7 +30,7 @@ _RUNNING = frozenset({"queued", "processing"})
 
 @dataclass(frozen=True)
 class Page:
-    """One page of an enrichment request, which is also the response of a poll (guide, polling).
+    """One page of an enrichment request, which is also what a poll gets (api-notes: polling).
 
     Attributes:
         kind: people or companies.
@@ -65,7 +65,7 @@ class Page:
 
     @property
     def terminal(self) -> bool:
-        """Whether the request has ended; there is no status ``failed`` (API facts 2.4)."""
+        """Whether the request has ended; there is no ``failed`` (api-notes: request-status)."""
         return self.status in TERMINAL
 
 
@@ -154,9 +154,8 @@ def id_of_accepted(response: Response, kind: Kind) -> str | None:
 def _next_link(response: Response, links: object) -> str | None:
     """``href`` of the relation ``next``; None where there is no further page.
 
-    An object keyed by relation (every example), or a list of objects with ``rel`` and ``href``
-    (how the guide's table words it; API facts 2.4). Anything else might hide a page that was paid
-    for, so it is an error.
+    An object keyed by relation, or a list of objects with ``rel`` and ``href`` (api-notes: links).
+    Anything else might hide a page that was paid for, so it is an error.
     """
     if links is None:
         return None
@@ -182,7 +181,7 @@ class _Submitted(msgspec.Struct):
 
 
 def _id_in_body(body: bytes) -> str | None:
-    """An integer by the guide, a string in the paths of the OpenAPI text (API facts 2.4)."""
+    """An integer by the guide, a string in the paths of the reference (api-notes: request-id)."""
     try:
         found = read_json(body, _Submitted, _Submitted).id
     except (UnreadableBodyError, msgspec.ValidationError):

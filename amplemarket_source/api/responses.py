@@ -199,8 +199,8 @@ def problems_from(errors: object) -> tuple[ApiProblem, ...]:
 def refusal(response: Response) -> ApiError:
     """The error for a response with a 4xx status; it is returned, not raised.
 
-    The statuses are those of API facts 1 and 7. `insufficient_credits` goes by its code, because
-    the vendor does not say which status carries it.
+    It goes by the status (api-notes: error-codes); `insufficient_credits` goes by its code, because
+    the vendor does not say which status carries it (api-notes: no-credits).
 
     Example::
 
@@ -245,9 +245,9 @@ class _Problems(msgspec.Struct):
 def _problems_in(body: bytes) -> tuple[ApiProblem, ...] | None:
     """The ``_errors`` of a body, or None where the body is not in the API's error shape.
 
-    API facts 7: ``{"_errors": [{...}], "object": "error"}``, every member optional. The gateway in
-    front of the API answers ``{"message": "..."}`` instead, which is how the two kinds of 404 are
-    told apart.
+    ``{"_errors": [{...}], "object": "error"}``, every member optional (api-notes: error-shape). The
+    gateway in front of the API answers ``{"message": "..."}`` instead, which is how the two kinds
+    of 404 are told apart (api-notes: gateway-404).
     """
     try:
         document = read_json(body, _Problems, _Problems)
@@ -263,7 +263,7 @@ def _lacks_credits(problems: tuple[ApiProblem, ...] | None) -> bool:
 def _class_of(status: int, *, has_shape: bool) -> type[ApiError]:
     if status in (401, 403):
         return KeyRefused
-    if status == 451:
+    if status == 451:  # (api-notes: removed-person)
         return RemovedForPrivacy
     if status == 410 or (status == 404 and has_shape):
         return NotFound

@@ -1,5 +1,7 @@
 """One HTTP exchange, and whether it can have reached the API. The only importer of httpx.
 
+dlt's own HTTP session repeats a POST, so it is not taken (api-notes: dlt-http).
+
 httpx and httpcore are kept from logging what this package promises not to log: httpx writes the
 whole URL at INFO, and the query of ``/people/find`` holds an e-mail address; httpcore writes
 response headers at DEBUG, and ``Location`` may repeat that query. The filters act only during an
@@ -107,7 +109,7 @@ class Transport:
         # httpx's own kind of headers hides the key when it is printed.
         self._headers = httpx.Headers(
             {
-                "Authorization": f"Bearer {api_key}",
+                "Authorization": f"Bearer {api_key}",  # (api-notes: address-and-key)
                 "Accept": "application/json",
                 "User-Agent": _USER_AGENT,
             }

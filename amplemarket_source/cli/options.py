@@ -109,7 +109,8 @@ class Target:
         else:
             return None
         if file.stem == self.dataset:
-            # DuckDB would take the name for the catalogue's and find no table.
+            # DuckDB would take the name for the catalogue's and find no table
+            # (api-notes: duckdb-name-clash).
             raise SettingsError(
                 f"The DuckDB file {file.name} and the dataset have the same name; "
                 "give another --dataset or --pipeline-name."
@@ -121,8 +122,8 @@ def _beside(file: Path | None) -> str | None:
     """dlt's working folder for a DuckDB file.
 
     dlt keeps one for each pipeline name, whatever the folder one works in, and remembers in it the
-    folder of the first run. Two projects with the default names would get into each other's
-    tables, and into the journal of each other's purchases.
+    folder of the first run (api-notes: dlt-working-folder). Two projects with the default names
+    would get into each other's tables, and into the journal of each other's purchases.
     """
     if file is None or os.environ.get("DLT_DATA_DIR") or _is_configured("pipelines_dir"):
         return None

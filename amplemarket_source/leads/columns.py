@@ -26,7 +26,7 @@ ACCEPTED: dict[KindName, tuple[str, ...]] = {
     ),
     "companies": ("domain", "linkedin_url", "external_id"),
 }
-"""Columns that are read, by kind (contract section 3), in the order of :attr:`Header.schema`."""
+"""Columns that are read, by kind (README, Input), in the order of :attr:`Header.schema`."""
 
 _MOST_NAMES_SHOWN = 20
 

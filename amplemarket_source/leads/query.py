@@ -48,7 +48,7 @@ def query_leads(sql: str, url: str) -> QueryLeads:
     the extra ``postgres``.
 
     Args:
-        sql: a query whose columns are named as contract section 3 has them.
+        sql: a query whose columns are named as the README says (Input).
         url: the database, ``dialect://...``.
 
     Raises:

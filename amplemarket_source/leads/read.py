@@ -1,4 +1,4 @@
-"""Every input of contract section 3 as one stream of text batches."""
+"""Every input that the README lists (Input), as one stream of text batches."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def read_leads(source: LeadsInput, kind: Kind) -> LeadStream:
     """Open an input; reading happens when the stream is iterated.
 
     Args:
-        source: any input of contract section 3.
+        source: any input that the README lists (Input).
         kind: which columns are meant.
 
     Raises:

@@ -46,16 +46,17 @@ class _Wave:
 _LOCAL = _Wave(15.0, 400_000_000)
 """100,000 people at most: a load costs a second whatever its size."""
 _REMOTE = _Wave(120.0, 1_000_000_000)
-"""A warehouse merges on its own machines, and BigQuery takes 1,500 loads of a table a day."""
+"""A warehouse merges on its own machines, and BigQuery takes 1,500 loads of a table a day
+(api-notes: bigquery-loads)."""
 _END = None
 
 
 def load_pending(pipeline: dlt.Pipeline) -> None:
     """Load the packages that an earlier run left behind; call it before anything else.
 
-    dlt would load them instead of new data, without saying so (dlt facts D1), so they come first.
-    One that the destination will never take is given up: its requests are not settled by it, so
-    the run that follows reads their pages again, from this disk or from the API.
+    dlt would load them instead of new data, without saying so (api-notes: dlt-pending), so they
+    come first. One that the destination will never take is given up: its requests are not settled
+    by it, so the run that follows reads their pages again, from this disk or from the API.
 
     Raises:
         Busy: another run is going on.

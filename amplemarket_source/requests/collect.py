@@ -21,7 +21,7 @@ from amplemarket_source.pages import CompletedRequest, Spool, SpooledRequest, Su
 
 __all__ = ["Collector", "Expired", "StillRunning"]
 
-_DEFAULT_POLL_SECONDS = 5.0  # what most clients use where Retry-After is missing (API facts 2.6)
+_DEFAULT_POLL_SECONDS = 5.0  # where Retry-After is missing (api-notes: poll-interval)
 
 
 class StillRunning(Exception):
@@ -29,7 +29,8 @@ class StillRunning(Exception):
 
 
 class Expired(Exception):
-    """The API does not know the request any more (404 or 410): its answers are lost."""
+    """The API does not know the request any more (404 or 410): its answers are lost
+    (api-notes: retention)."""
 
 
 @dataclass(frozen=True)

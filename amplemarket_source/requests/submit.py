@@ -231,8 +231,9 @@ def _reason(code: str) -> str:
 def refused_positions(error: RequestRefused, batch: Batch, count: int) -> dict[int, str]:
     """Which of ``count`` leads a refusal names, with the API's code for each.
 
-    API facts 7: a problem points to its place in the body, such as ``/leads/3/email``. A pointer
-    to something else, or to nothing, says that the request as a whole is wrong: then none.
+    A problem points to its place in the body, such as ``/leads/3/email``. A pointer to something
+    else, or to nothing, says that the request as a whole is wrong: then none
+    (api-notes: error-pointer).
 
     Example::
 

@@ -1,9 +1,9 @@
 """One person or company, at once: the API's synchronous lookups, recorded like any purchase.
 
 A lookup that finds somebody costs the same as a lead of a batch, but it is a GET: asked again, it
-is charged at most once in 24 hours, and a reveal once ever (API facts 2.9). That rule is what makes
-it safe to repeat after a failure, and why no intent is recorded before it. The answer takes the way
-of every other: a page on disk, typed rows, one load.
+is charged at most once in 24 hours, and a reveal once ever (api-notes: credits). That rule is what
+makes it safe to repeat after a failure, and why no intent is recorded before it. The answer takes
+the way of every other: a page on disk, typed rows, one load.
 """
 
 from __future__ import annotations

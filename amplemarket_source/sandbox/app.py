@@ -48,7 +48,7 @@ def make_app(sandbox: Sandbox) -> Starlette:
     ]
 
     async def no_route(request: Request, _: Exception) -> Response:
-        # The gateway's own shape, for a wrong method too (API facts 1).
+        # The gateway's own shape, for a wrong method too (api-notes: gateway-404).
         answer = SandboxResponse(404, {"message": "no Route matched with those values"})
         return await _finish(sandbox, _exchange(sandbox, request), answer)
 

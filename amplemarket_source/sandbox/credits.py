@@ -1,4 +1,4 @@
-"""What the account pays, and the log of it (API facts 2.9).
+"""What the account pays, and the log of it (api-notes: credits, company-credits).
 
 | event | cost |
 |---|---|

@@ -155,7 +155,7 @@ class Enrichment:
         )
 
     def document(self, page: Page) -> dict[str, Any]:
-        """The request object of the guide, with one page of results once it has ended."""
+        """The request object (api-notes: request-object), with a page of results once ended."""
         links: dict[str, Any] = {"self": {"href": self.path}}
         rows: list[dict[str, Any]] = []
         if not self.is_open:

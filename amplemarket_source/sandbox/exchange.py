@@ -73,11 +73,11 @@ class Exchange:
 
 
 def refusal(status: int, code: str, title: str, **headers: str) -> SandboxResponse:
-    """An answer in the API's error shape (API facts 7)."""
+    """An answer in the API's error shape (api-notes: error-shape)."""
     document = {"_errors": [problem(status, code, title)], "object": "error"}
     return SandboxResponse(status, document, dict(headers))
 
 
 def insufficient(options: SandboxOptions) -> SandboxResponse:
-    """The account cannot pay; the HTTP status is not documented (API facts 7)."""
+    """The account cannot pay; the HTTP status is not documented (api-notes: no-credits)."""
     return refusal(options.insufficient_status, "insufficient_credits", "Insufficient Credits")

@@ -110,14 +110,14 @@ class SandboxOptions:
             queued, then processing. Counting polls makes every test deterministic.
         seconds_until_done: when set, time decides instead, by the injected clock.
         retry_after: seconds in ``Retry-After`` while a request is not finished.
-        requests_per_minute: answered per ``window_seconds``, the rest is 429 (API facts 8:
-            500 a minute); None switches the limit off.
+        requests_per_minute: answered per ``window_seconds``, the rest is 429; 500 is documented
+            (api-notes: rate-limit). None switches the limit off.
         window_seconds: the sliding window; shorter than a minute makes a test shorter.
         latency: seconds before each answer.
         email_credits, phone_credits: what the account may spend in all; None is without end.
         insufficient_status: HTTP status of ``insufficient_credits``, which is not documented
-            (API facts 7: 402 is likely, 400 and 403 are possible).
-        max_leads: leads (or companies) in one request (guide: 10,000).
+            (api-notes: no-credits); 402 is likely, 400 and 403 are possible.
+        max_leads: leads (or companies) in one request; 10,000 (api-notes: batch-size).
         page_size: rows of a page that does not ask for fewer, and the most a page holds.
         pending_finds: how many identical GETs of ``/people/find`` with a reveal say 202 first.
         gzip: compress answers for clients that accept it.

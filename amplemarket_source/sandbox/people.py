@@ -1,16 +1,17 @@
-"""Invented people, with every field the guide lists (section "Person Object").
+"""Invented people, with every field the guide lists (api-notes: person-fields).
 
 The guide does not list the fields of experiences, educations, languages and phone numbers, nor
-the values of ``gender`` or the form of dates: **all of these are invented here**.
+the values of ``gender`` or the form of dates (api-notes: nested-fields, dates): **all of these are
+invented here**.
 
 One person takes some microseconds: the nested objects come out of pools that all people share,
 and a shared object is never changed.
 
-Invented companies, with every field the guide lists (section "Company Object").
+Invented companies, with every field the guide lists (api-notes: company-fields).
 
 The items of ``locations`` are documented for ``address``, ``is_primary`` and ``country`` only
-(API facts 6), ``location_details`` for ``city``, ``state``, ``country``; **the other keys are
-invented**, as are the labels of the two headcount maps and the form of the dates.
+(api-notes: locations), ``location_details`` for ``city``, ``state``, ``country``; **the other keys
+are invented**, as are the labels of the two headcount maps and the form of the dates.
 """
 
 from __future__ import annotations
@@ -303,7 +304,7 @@ def _email(subject: Subject) -> str:
 
 
 def _phone(seed: int) -> dict[str, Any]:
-    return {  # invented, except number, type and is_wrong_number (API facts 5.1)
+    return {  # invented, except number, type and is_wrong_number (api-notes: nested-fields)
         "object": "phone_number",
         "id": f"phone-{seed:015x}",
         "number": f"+1555{seed % 10_000_000:07d}",

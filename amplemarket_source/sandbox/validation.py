@@ -1,4 +1,4 @@
-"""What the API refuses, and how it says so (guide, API facts 2.2, 2.3, 2.7, 2.8 and 7).
+"""What the API refuses, and how it says so (api-notes: lead-keys, batch-size, cancel, error-codes).
 
 The guide and the newer schema differ; the sandbox takes the stricter side each time: no keys
 beside the listed ones anywhere, ``linkedin_url`` and not ``linkedin_id``, at most 10,000 items.

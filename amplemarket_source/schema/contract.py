@@ -1,9 +1,9 @@
 """What to do with fields that no column was made for yet: dlt's modes, without dlt's losses.
 
 dlt's own contracts look at a load that is already extracted. ``freeze`` then fails it, and every
-later run on the same answer, and the ``discard`` modes drop what was paid for without a word. So
-the tables decide themselves, field by field as the answers are read, and dlt is handed tables that
-evolve (`amplemarket_source.schema.hints`):
+later run on the same answer, and the ``discard`` modes drop what was paid for without a word
+(api-notes: dlt-contracts). So the tables decide themselves, field by field as the answers are read,
+and dlt is handed tables that evolve (`amplemarket_source.schema.hints`):
 
 =================  ============================================================================
 ``columns``        a field without a column

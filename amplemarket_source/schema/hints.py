@@ -1,10 +1,10 @@
 """How each table merges, told to dlt.
 
-dlt's nested merge does not take Arrow tables (dlt issue 1589), and a plain ``merge_key`` leaves
-the children of a parent that has none any more. So child tables have a destination scope: delete
-the items of every parent that the loaded rows name, then insert the loaded rows that are items.
-The row of a parent without items names it and is none. ``destination_scope`` and
-``source_filter`` are in dlt since 1.31.
+dlt's nested merge does not take Arrow tables, and a plain ``merge_key`` leaves the children of a
+parent that has none any more (api-notes: dlt-nested-arrow). So child tables have a destination
+scope: delete the items of every parent that the loaded rows name, then insert the loaded rows that
+are items. The row of a parent without items names it and is none. ``destination_scope`` and
+``source_filter`` are in dlt since 1.31 (api-notes: dlt-versions).
 """
 
 from __future__ import annotations
@@ -66,13 +66,15 @@ def _hints(table: Table) -> dict[str, Any]:
         ],
         # The tables hold the user's own (`amplemarket_source.schema.contract`).
         "schema_contract": "evolve",
-        # DuckDB's default, INSERT statements, takes six times the memory and four times the time.
+        # DuckDB's default, INSERT statements, takes six times the memory and four times the time
+        # (api-notes: dlt-file-format).
         "file_format": "parquet",
         "additional_table_hints": {
             WHOLE_IN_A_FILE: True,
             "description": table.description,
             "x-bigquery-table-description": table.description,
-            # BigQuery reads whole tables in a merge unless they are clustered by what it compares.
+            # BigQuery reads whole tables in a merge unless they are clustered by what it compares
+            # (api-notes: bigquery-clustering).
             "x-bigquery-cluster-columns": [table.child.key] if table.child else list(table.key),
         },
     }
@@ -88,7 +90,8 @@ def _column(column: Column) -> TColumnSchema:
 
 def _merge(table: Table) -> dict[str, Any]:
     # Rows come with one row for each key. dlt is left to look for doubles all the same: a load that
-    # was killed half-way is run again into staging tables that still hold its first half.
+    # was killed half-way is run again into staging tables that still hold its first half
+    # (api-notes: dlt-staging).
     merge: dict[str, Any] = {"disposition": "merge", "strategy": "delete-insert"}
     if table.child is not None:
         key = table.child.key

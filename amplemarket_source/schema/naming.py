@@ -23,7 +23,7 @@ them in the other order. Amplemarket writes snake case, so marks are rare.
 
 63 characters is what the narrowest destination takes (PostgreSQL), so names do not change from one
 destination to the next. SQL's reserved words stay as they are: dlt quotes names. No name begins
-with an underscore, which BigQuery and dlt keep for themselves.
+with an underscore, which BigQuery and dlt keep for themselves (api-notes: names).
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ from amplemarket_source.schema.tables import ENRICHMENT_RESULTS, PEOPLE_TABLES, 
 __all__ = ["MOST_COLUMNS", "ColumnRegistry", "annotate_new"]
 
 MOST_COLUMNS = 1000
-"""A table with more takes no new ones: a map whose keys are data must not break the destination
-(SQL Server ends at 1,024 columns, PostgreSQL at 1,600)."""
+"""A table with more takes no new ones: a map whose keys are data must not break the destination.
+SQL Server ends at 1,024 columns, PostgreSQL at 1,600 (api-notes: column-limits)."""
 
 _REFUSED = "in rejects"
 

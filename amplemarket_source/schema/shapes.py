@@ -27,7 +27,7 @@ DEEPEST = 8
 """An object nested this deep becomes JSON text: a column's name has to stay readable."""
 
 ROW_FIELDS = ("id", "status", "result")
-"""What a row of ``results`` holds beside the echoed input (guide, result object)."""
+"""What a row of ``results`` holds beside the echoed input (api-notes: result-row)."""
 
 # Written by us, so the API cannot have sent them; a field of that name is an undocumented one.
 _OURS = frozenset(
@@ -40,7 +40,7 @@ _OF_THE_API = frozenset(table.name for table in DATA_TABLES)
 def echo_names(kind: Kind) -> tuple[str, ...]:
     """The keys under which a row says which lead it answers.
 
-    The guide has ``linkedin_id``, newer text and all clients ``linkedin_url`` (API facts 11).
+    The guide has ``linkedin_id``, newer text ``linkedin_url`` (api-notes: linkedin-key).
     """
     return (*kind.identifying, "linkedin_id")
 

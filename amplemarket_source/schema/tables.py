@@ -1,9 +1,10 @@
 """The destination tables: every declared column, from the first load on.
 
-People and company fields are those of the vendor's guide, with the guide's types; dates stay text
-as the API sends them. The fields of experience, education, language, phone and location objects
-are not documented: those that several public clients read are declared (API facts 5.1, 6), what
-else arrives becomes a column of its own.
+People and company fields are those of the vendor's guide, with the guide's types
+(api-notes: person-fields, company-fields); dates stay text as they come (api-notes: dates). The
+fields of experience, education, language, phone and location objects are not documented: some that
+public clients read are declared (api-notes: nested-fields, locations), what else arrives becomes a
+column of its own.
 """
 
 from __future__ import annotations
@@ -169,11 +170,11 @@ COMPANY_TABLES: tuple[Table, ...] = (
         Column("is_primary", "bool", "The main location"),
         Column("country"),
     ),
-    _values("companies", "company_id", "sic_codes", "bigint"),
+    _values("companies", "company_id", "sic_codes", "bigint"),  # (api-notes: codes)
     _values("companies", "company_id", "naics_codes", "bigint"),
     _values("companies", "company_id", "keywords", "text"),
     _values("companies", "company_id", "technologies", "text"),
-    _labels("companies", "company_id", "department_headcount"),
+    _labels("companies", "company_id", "department_headcount"),  # (api-notes: headcounts)
     _labels("companies", "company_id", "job_function_headcount"),
 )
 

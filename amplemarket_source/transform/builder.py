@@ -264,7 +264,8 @@ TableBatch = dict[str, pa.Table]
 """Rows by destination table."""
 
 _MOST_BYTES = 8_000_000
-"""Of Arrow, in one table: enough that dlt's three milliseconds for each batch do not count."""
+"""Of Arrow, in one table: enough that dlt's three milliseconds for each batch do not count
+(api-notes: dlt-batches)."""
 
 
 def gathered(batches: Iterable[TableBatch], most_bytes: int = _MOST_BYTES) -> Iterator[TableBatch]:

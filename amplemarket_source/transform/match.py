@@ -1,8 +1,9 @@
 """Which row of an answer belongs to which lead: by what the row echoes, never by its position.
 
-The API promises no order and returns no reference of ours (API facts 2.5). A row echoes the fields
-that were sent; their normal form gives the same ``lead_key`` as the input had. A row that echoes
-only some of them belongs to the one unanswered lead it does not contradict, if there is just one.
+The API promises no order and returns no reference of ours (api-notes: row-order). A row echoes the
+fields that were sent; their normal form gives the same ``lead_key`` as the input had. A row that
+echoes only some of them belongs to the one unanswered lead it does not contradict, if there is just
+one.
 
 Rows that answer no lead, as they came: what was paid for is in ``rejects`` whole.
 
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 ANSWER_STATUSES = ("enriched", "not_found", "gdpr_removed")
-"""The documented row statuses (guide, enrichment request result object)."""
+"""The documented row statuses (api-notes: result-row)."""
 
 
 def echo_schema(kind: Kind) -> pa.Schema:

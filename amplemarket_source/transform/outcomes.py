@@ -39,7 +39,7 @@ def echoes(kind: Kind, rows: pa.StructArray, position: int) -> pa.Table:
         "has_phone": constant(False, count, pa.bool_()),
     }
     columns |= {name: text(name) for name in kind.identifying}
-    # The guide's key and the newer one are one field (API facts 11).
+    # The guide's key and the newer one are one field (api-notes: linkedin-key).
     columns["linkedin_url"] = pc.coalesce(columns["linkedin_url"], text("linkedin_id"))
     entities = field_of(rows, "result")
     if entities is not None and pa.types.is_struct(entities.type):

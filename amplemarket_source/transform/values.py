@@ -1,10 +1,11 @@
-"""JSON as text: of lists in a column, and of what is rejected.
+"""JSON as text: of lists in a column, and of what is rejected (api-notes: bigquery-json).
 
 A list becomes the same text whichever way it was read: keys sorted, nulls of objects left out
 (Arrow gives every object of a list the keys of all), whole floats written as integers (Arrow
 reads ``[1, 2.5]`` as floats).
 
-Characters that not every destination can hold: NUL, and halves of surrogate pairs.
+Characters that not every destination can hold: NUL, and halves of surrogate pairs
+(api-notes: odd-characters).
 
 One value into the type of its column: when its value stays the same, and not otherwise.
 

@@ -2,7 +2,7 @@
 
 The record of purchases lives at the destination (INSERT, UPDATE), each table merges by deleting and
 inserting, and erasure is a DELETE. A destination without these is refused before anything is
-bought; one that has them is taken, whether it was tried or not.
+bought; one that has them is taken, whether it was tried or not (api-notes: dlt-merge-strategies).
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ def require_guarantees(pipeline: dlt.Pipeline) -> None:
             f"Destination {name!r} takes no SQL statements, which the record of purchases needs. "
             f"{_INSTEAD}."
         )
-    if name == "ducklake" and _catalog(pipeline) == "duckdb":
+    if name == "ducklake" and _catalog(pipeline) == "duckdb":  # (api-notes: ducklake-catalog)
         raise SettingsError(
             "A DuckLake whose catalog is a DuckDB file takes one connection at a time, and a run "
             "needs two. Take a SQLite catalog, which is dlt's default, or PostgreSQL."
         )
     if name == "postgres" and find_spec("adbc_driver_manager"):
         # dlt's Arrow job for PostgreSQL fails on a table without rows: "Must pass schema, or at
-        # least one RecordBatch". Its INSERT statements do not.
+        # least one RecordBatch". Its INSERT statements do not (api-notes: dlt-postgres-arrow).
         dlt.config["disable_adbc_detection"] = True
 
 

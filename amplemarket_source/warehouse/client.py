@@ -2,7 +2,8 @@
 
 A pipeline of its own (``<name>_ledger``), so that a package which the data pipeline left pending
 never stands in the way of the ledger, and the dataset exists before the data pipeline extracts for
-the first time: dlt deletes pending packages of a dataset that is not there (dlt facts D1).
+the first time: dlt deletes pending packages of a dataset that is not there
+(api-notes: dlt-first-run).
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ __all__ = ["Warehouse", "translated"]
 _NOT_LOADED = "-"
 """``_dlt_load_id`` of a row that no load has settled."""
 _CHUNK = 100_000
-_LOCKED = "could not set lock on file"  # DuckDB, when another process has the file open
-_CONFLICTS = (
+_LOCKED = "could not set lock on file"  # DuckDB (api-notes: duckdb-one-process)
+_CONFLICTS = (  # (api-notes: conflicts)
     "concurrent update",  # BigQuery, while a transaction changes the same table
     "could not serialize access",  # BigQuery, PostgreSQL
     "too many dml statements",  # BigQuery, which lets twenty wait
@@ -145,7 +146,7 @@ class Warehouse:
 
     def insert(self, table: Table, columns: Mapping[str, Any]) -> None:
         """Insert one row that belongs to no load; None leaves a column null."""
-        # A None has no type, which BigQuery asks of every parameter.
+        # A None has no type, which BigQuery asks of every parameter (api-notes: bigquery-null).
         known = {name: value for name, value in columns.items() if value is not None}
         given = {**known, "_dlt_load_id": _NOT_LOADED}
         names, marks = ", ".join(given), ", ".join(["%s"] * len(given))
@@ -226,7 +227,8 @@ class Warehouse:
         """Do work with this pipeline while the outer one may be extracting.
 
         dlt keeps the context of a running extract by thread and one active pipeline by process: so
-        it takes a thread of its own, and the outer pipeline is made active again.
+        it takes a thread of its own, and the outer pipeline is made active again
+        (api-notes: dlt-active-pipeline).
         """
         with self._lock, ThreadPoolExecutor(1, thread_name_prefix="ledger") as thread:
             try:

@@ -19,10 +19,12 @@ The lease is as good as the warehouse's UPDATE. BigQuery, Snowflake and Postgres
 concurrent updates of a row through, so that two owners can only be in doubt between an UPDATE and
 the read that follows; the check before each POST narrows what is left of that to a moment. Clocks
 of two machines may differ by less than the lease's five minutes. In ``tests/destinations`` a second
-machine is refused on PostgreSQL, DuckLake and the emulators of BigQuery and Snowflake.
+machine is refused on PostgreSQL, DuckLake and the emulators of BigQuery and Snowflake
+(api-notes: one-update).
 
 A plain ``pipeline.run(amplemarket(...))`` holds the lock while it buys and reads. dlt loads after
-that, outside of it: two plain runs of one pipeline must not overlap, which dlt asks for anyway.
+that, outside of it: two plain runs of one pipeline must not overlap, which dlt asks for anyway
+(api-notes: dlt-staging).
 """
 
 from __future__ import annotations

@@ -188,7 +188,7 @@ def _forgotten(deployment: WarehouseDeployment) -> Seen:
     """A person is erased, and asked for again."""
     with open_ledger(deployment.pipeline()) as ledger:
         erase(
-            ledger,
+            ledger.warehouse,
             lead_keys=identifier_keys(FORGOTTEN, None),
             person_ids=[],
             at=deployment.clock.now(),

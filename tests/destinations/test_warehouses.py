@@ -35,7 +35,8 @@ def test_the_three_warehouses_are_among_the_homes() -> None:
 
 
 def test_no_name_of_the_contract_turns_bigquery_s_transaction_off() -> None:
-    """dlt takes SQL that holds one of these words anywhere for DDL, and runs it without one."""
+    """dlt takes SQL with one of these words in it for DDL, and runs it without one
+    (api-notes: dlt-ddl)."""
     assert [n for n in NAMES if re.search("|".join(DDL_COMMANDS), n, re.IGNORECASE)] == []
 
 

@@ -1,4 +1,4 @@
-"""One definition of sameness: rules of contract section 3, over values nobody thought of."""
+"""One definition of sameness, over values nobody thought of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The 0.5 / 1 / 1 rules of the API facts (2.9), and what happens when credits run out."""
+"""The 0.5 / 1 / 1 rules (api-notes: credits), and what happens when credits run out."""
 
 from __future__ import annotations
 
