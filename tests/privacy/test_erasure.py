@@ -11,6 +11,7 @@ from amplemarket_source.identity import identifier_keys
 from amplemarket_source.model import PEOPLE
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.privacy.redact import Suppressions
+from amplemarket_source.run.forget import forget as forget_person
 from amplemarket_source.run.forget import scrub_pages
 from amplemarket_source.warehouse.client import Warehouse
 from tests.support.deployment import Deployment, email_leads
@@ -255,3 +256,14 @@ def test_suppressing_somebody_unknown_touches_nobody_else(deployment: Deployment
     with deployment.opened() as run:
         plan = run.prepare({PEOPLE: email_leads("ada")}).kinds[0]
     assert (plan.suppressed, plan.to_buy) == (0, 1)
+
+
+@pytest.mark.parametrize("ending", ["#about", "/#about", "?trk=a/b", "/"])
+def test_whoever_is_named_by_a_url_is_erased_by_every_spelling_of_it(
+    deployment: Deployment, ending: str
+) -> None:
+    deployment.run(email_leads("ada"))
+    [(url,)] = deployment.rows("SELECT linkedin_url FROM people")
+    erasure = forget_person(deployment.pipeline(), linkedin_url=f"{url.rstrip('/')}{ending}")
+    assert erasure.rows_removed["people"] == 1
+    assert mentions(deployment, "ada@ada") == []
