@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import zlib
 from collections.abc import Callable, Iterator
@@ -18,11 +19,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from amplemarket_source.errors import LedgerError
 from amplemarket_source.model import RequestRecord
 
 __all__ = ["CompletedRequest", "Spool", "SpooledRequest", "Summary"]
 
 _CODEC = "zstd"
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 Redact = Callable[[bytes], bytes]
 """Takes what may not be told any more out of a page's JSON text."""
@@ -141,12 +144,26 @@ class Spool:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def request(self, request_key: str) -> SpooledRequest:
-        """The folder of a request, whether it is there or not."""
+        """The folder of a request, whether it is there or not.
+
+        Raises:
+            LedgerError: the key is no name that we give. It comes from the warehouse, where others
+                may write, and a path in its place would be a folder of the user's to remove.
+        """
+        if not _KEY.fullmatch(request_key):
+            raise LedgerError(
+                f"enrichment_requests has a request_key that is none of ours: {request_key!r:.60}. "
+                "Somebody else wrote that row: remove it. Nothing was bought."
+            )
         return SpooledRequest(self._folder / request_key, self._redact)
 
     def keys(self) -> Iterator[str]:
         """The requests that have a folder."""
-        return (entry.name for entry in self._folder.iterdir() if entry.is_dir())
+        return (
+            entry.name
+            for entry in self._folder.iterdir()
+            if entry.is_dir() and _KEY.fullmatch(entry.name)
+        )
 
     def keep_only(self, request_keys: set[str]) -> None:
         """Remove the pages of every request that is settled."""

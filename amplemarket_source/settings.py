@@ -6,6 +6,7 @@ Arguments come first, then the environment (``SOURCES__AMPLEMARKET__REVEAL_EMAIL
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
 from typing import Any, Literal, Optional
@@ -80,10 +81,11 @@ class Settings(BaseConfiguration):
             raise _wrong("leads_per_request", f"must be from 1 to {_LARGEST_REQUEST:,}")
         if self.max_requests_in_flight < 1:
             raise _wrong("max_requests_in_flight", "must be at least 1")
-        if self.requests_per_minute <= 0:
-            raise _wrong("requests_per_minute", "must be more than 0")
-        if self.max_credits is not None and self.max_credits < 0:
-            raise _wrong("max_credits", "cannot be negative")
+        if not (0 < self.requests_per_minute < math.inf):
+            raise _wrong("requests_per_minute", "must be a number more than 0")
+        if self.max_credits is not None and not (0 <= self.max_credits < math.inf):
+            # Also NaN, which no comparison would ever stop at.
+            raise _wrong("max_credits", "must be a number, 0 or more")
         SchemaContract.of(self.schema_contract)
         for name in ("refresh_after", "retry_not_found_after", "poll_timeout"):
             value = getattr(self, name)
