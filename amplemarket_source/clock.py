@@ -85,7 +85,7 @@ class StoppableClock:
         """Wait, in slices of a second.
 
         Raises:
-            Interrupted: the run was told to stop before the time was over.
+            Interrupted: it was stopped before the time was over; or the ``error`` given.
         """
         until = self.monotonic() + seconds
         self.wait_until(lambda: until)
@@ -100,7 +100,7 @@ class StoppableClock:
             The time by `monotonic` that it then is.
 
         Raises:
-            Interrupted: the run was told to stop before that.
+            Interrupted: it was stopped before that; or the ``error`` given.
         """
         while True:
             now = self.monotonic()
@@ -111,6 +111,6 @@ class StoppableClock:
             self._clock.sleep(min(rest, _SLICE))
 
     def check(self) -> None:
-        """Raises: Interrupted: the run was told to stop."""
+        """Raises: Interrupted: it was stopped; or the ``error`` given."""
         if self.is_stopping:
             raise self._error

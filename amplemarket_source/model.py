@@ -21,7 +21,6 @@ from typing import Any, Literal
 __all__ = [
     "COMPANIES",
     "DEFAULT_BASE_URL",
-    "IN_FLIGHT",
     "KINDS",
     "LEAD_FIELDS",
     "NO_API_KEY",
@@ -120,9 +119,6 @@ Status = Literal[
     "held",
     "dropped",
 ]
-
-IN_FLIGHT: frozenset[str] = frozenset({"submitted", "queued", "processing"})
-"""The API took the request and has not finished it."""
 
 TERMINAL: frozenset[str] = frozenset({"completed", "canceled", "error"})
 """The API finished the request; its rows can be read (api-notes: request-status)."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from amplemarket_source.api.pacing import Pacer, PacerClosedError, in_turn
+from amplemarket_source.clock import Interrupted, StoppableClock
 from tests.support.clock import ManualClock
 
 
@@ -96,6 +97,16 @@ def test_closing_releases_who_waits_in_a_pause(clock: ManualClock) -> None:
     pacer.pause(3600)
     clock.on_sleep = pacer.close
     with pytest.raises(PacerClosedError):
+        pacer.take()
+    assert clock.monotonic() <= 1
+
+
+def test_a_run_that_stops_is_told_apart_from_a_pacer_that_was_closed(clock: ManualClock) -> None:
+    stoppable = StoppableClock(clock)
+    pacer = Pacer(60, stoppable)
+    pacer.pause(3600)
+    clock.on_sleep = stoppable.stop
+    with pytest.raises(Interrupted):
         pacer.take()
     assert clock.monotonic() <= 1
 
