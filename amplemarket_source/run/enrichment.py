@@ -98,12 +98,9 @@ class Enrichment:
             on_plan(plan)
             commitment = commit(session, plan, open_requests)
         # What is there by now stays until the end; looking through it again and again is what the
-        # garbage collector would spend most of its time on.
+        # garbage collector would spend most of its time on. A process that goes on thaws it.
         gc.freeze()
-        try:
-            load_waves(session, fetch(session, commitment))
-        finally:
-            gc.unfreeze()
+        load_waves(session, fetch(session, commitment))
 
 
 def enrich(
@@ -140,7 +137,10 @@ def enrich(
         report.raise_unless_settled()
     """
     enrichment = Enrichment(pipeline, resolve_settings(**settings), _inputs(leads, companies))
-    return in_background(enrichment.run, on_stop=enrichment.stop)
+    try:
+        return in_background(enrichment.run, on_stop=enrichment.stop)
+    finally:
+        gc.unfreeze()
 
 
 def resume(pipeline: dlt.Pipeline, **settings: Any) -> RunReport:
