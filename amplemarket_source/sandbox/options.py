@@ -56,8 +56,8 @@ KINDS = (PEOPLE, COMPANIES)
 
 
 def kind_named(name: KindName) -> Kind:
-    """The kind called ``name``."""
-    return PEOPLE if name == PEOPLE.name else COMPANIES
+    """The kind called ``name``; ``KeyError`` where there is none."""
+    return {kind.name: kind for kind in KINDS}[name]
 
 
 class Clock(Protocol):
