@@ -24,7 +24,7 @@ from amplemarket_source.run.status import row_counts
 from amplemarket_source.session import Session, open_session
 from amplemarket_source.settings import NO_KEY_NEEDED, Settings, resolve_settings
 
-__all__ = ["Enrichment", "enrich", "plan", "resume"]
+__all__ = ["Enrichment", "draft_only", "enrich", "plan", "refuse_requests_of_others", "resume"]
 
 
 class Enrichment:

@@ -105,3 +105,9 @@ def test_web_addresses_are_reserved_ones() -> None:
     for source in sources.glob("*.py"):
         for host in re.findall(r"https?://([\w.-]+\.[a-z]+)", source.read_text()):
             assert host.endswith((".example", "example.com")), (source.name, host)
+
+
+def test_a_kind_that_is_not_there_is_not_taken_for_another() -> None:
+    wrong: Any = "person"
+    with pytest.raises(KeyError):
+        lead_identity(wrong, {"email": "ada.byron@site.example"})
