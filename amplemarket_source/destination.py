@@ -6,7 +6,7 @@ merged from where it lies: with less time and memory, and no copy of anybody's d
 dataset. One transaction deletes what the file replaces and inserts its rows. Repeated after a
 crash, it replaces what it had inserted itself (api-notes: duckdb-parquet).
 
-This holds for tables whose rows come as ours do (`amplemarket_source.schema.hints`); those of other
+This holds for tables whose rows come as ours do (`amplemarket_source.schema.table`); those of other
 sources in the same pipeline are left to dlt, and so is a load that dlt's own destination began. The
 other way round, what is left of a load that died here is to be loaded by this destination: dlt's
 finds no staging tables, or old rows in them.
@@ -27,7 +27,7 @@ from dlt.common.storages.load_package import commit_load_package_state, destinat
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
 from dlt.destinations.sql_client import SqlClientBase
 
-from amplemarket_source.schema.hints import WHOLE_IN_A_FILE
+from amplemarket_source.schema.table import WHOLE_IN_A_FILE
 
 __all__ = ["duckdb"]
 

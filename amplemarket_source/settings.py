@@ -19,7 +19,7 @@ from dlt.common.typing import TSecretStrValue
 
 from amplemarket_source.errors import SettingsError
 from amplemarket_source.model import DEFAULT_BASE_URL, NO_API_KEY
-from amplemarket_source.schema.contract import SchemaContract
+from amplemarket_source.schema.registry import SchemaContract
 
 __all__ = [
     "LEADS_PER_REQUEST",
@@ -54,7 +54,7 @@ class Settings(BaseConfiguration):
 
     Ages are text such as ``30d``, ``12h`` or ``0s``. ``None`` for ``refresh_after`` means that
     an enriched lead is never bought again, for ``max_credits`` that there is no cap, and for
-    ``schema_contract`` what dlt was told (`amplemarket_source.schema.contract`).
+    ``schema_contract`` what dlt was told (`amplemarket_source.schema.registry`).
     """
 
     api_key: TSecretStrValue = dlt.secrets.value

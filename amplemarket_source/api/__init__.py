@@ -4,8 +4,7 @@
 
     enrichment   endpoint, body                               (pages)
     client       which outcome means what                     (responses, links)
-    retrying     again? after how long?
-    pacing       when this process may send
+    pacing       when this process may send, and whether again
     transport    one exchange over httpx                      (responses, links)
 
 Each module imports only from those below it.

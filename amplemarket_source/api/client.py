@@ -16,7 +16,7 @@ from amplemarket_source.api.links import (
     target_on,
     usable_key,
 )
-from amplemarket_source.api.pacing import Pacer, PacerClosedError
+from amplemarket_source.api.pacing import Failure, Pacer, PacerClosedError, Retrier
 from amplemarket_source.api.responses import (
     Response,
     UnreadableBodyError,
@@ -25,7 +25,6 @@ from amplemarket_source.api.responses import (
     refusal,
     require_json,
 )
-from amplemarket_source.api.retrying import Failure, Retrier
 from amplemarket_source.api.transport import Timeouts, Transport, TransportFailure
 from amplemarket_source.clock import Clock, SystemClock
 from amplemarket_source.errors import (

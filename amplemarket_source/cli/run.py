@@ -12,13 +12,16 @@ from amplemarket_source.cli.output import Output
 from amplemarket_source.cli.sandbox import bundled_server, demo_companies, demo_leads
 from amplemarket_source.cli.texts import plan_line, plan_text, summary_text
 from amplemarket_source.errors import UsageError
-from amplemarket_source.leads.query import query_leads
-from amplemarket_source.leads.read import LeadsInput
+from amplemarket_source.leads.read import LeadsInput, query_leads
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.model import KINDS, PEOPLE, Kind, Plan
 from amplemarket_source.report import RunReport
-from amplemarket_source.run.background import in_background
-from amplemarket_source.run.enrichment import Enrichment, draft_only, refuse_requests_of_others
+from amplemarket_source.run.enrichment import (
+    Enrichment,
+    draft_only,
+    in_background,
+    refuse_requests_of_others,
+)
 from amplemarket_source.settings import NO_KEY_NEEDED, Settings, resolve_settings
 
 __all__ = ["answer_run", "execute", "plan", "resume", "run"]

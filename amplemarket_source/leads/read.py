@@ -1,29 +1,152 @@
-"""Every input that the README lists (Input), as one stream of text batches."""
+"""Every input that the README lists (Input), as one stream of text batches; a database with a query
+among them.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
+import duckdb
 import pyarrow as pa
 
 from amplemarket_source.errors import InputError
-from amplemarket_source.leads.arrow import arrow_batches, is_arrow, parquet_batches, row_batches
-from amplemarket_source.leads.columns import Header
-from amplemarket_source.leads.csv_file import csv_batches
+from amplemarket_source.leads.columns import (
+    Header,
+    arrow_batches,
+    is_arrow,
+    parquet_batches,
+    row_batches,
+)
 from amplemarket_source.leads.files import find_file
-from amplemarket_source.leads.jsonl_file import jsonl_batches
-from amplemarket_source.leads.query import QueryLeads
+from amplemarket_source.leads.text_files import csv_batches, jsonl_batches
 from amplemarket_source.model import Kind
 
-__all__ = ["LeadStream", "LeadsInput", "read_leads"]
+__all__ = ["LeadStream", "LeadsInput", "QueryLeads", "query_leads", "read_leads"]
+
+
+_ROWS = 1 << 14
+_DUCKDB = "duckdb:///"
+
+
+@dataclass(frozen=True)
+class QueryLeads:
+    """The rows of a query, each time it is iterated: Arrow batches or lists of mappings.
+
+    Attributes:
+        sql: one SELECT statement.
+        url: the database, as SQLAlchemy writes addresses.
+        source_name: how errors call it, without user, password and options.
+    """
+
+    sql: str
+    url: str
+    source_name: str
+
+    def __iter__(self) -> Iterator[pa.RecordBatch | list[Mapping[str, Any]]]:
+        if self.url.startswith(_DUCKDB):
+            yield from _from_duckdb(self)
+        else:
+            yield from _from_sqlalchemy(self)
+
+
+def query_leads(sql: str, url: str) -> QueryLeads:
+    """Leads from a database, to be given as ``leads``; nothing is read yet.
+
+    ``duckdb:///file.duckdb`` works as installed. Any other address goes through SQLAlchemy
+    (extra ``sql``) and its driver: ``sqlite:///file.db`` needs no other, ``postgresql://...``
+    the extra ``postgres``.
+
+    Args:
+        sql: a query whose columns are named as the README says (Input).
+        url: the database, ``dialect://...``.
+
+    Raises:
+        InputError: ``url`` is not an address; on reading, whatever the database says against it.
+
+    Example::
+
+        >>> leads = query_leads("SELECT email FROM crm.contacts", "duckdb:///crm.duckdb")
+    """
+    dialect, colon, rest = url.partition("://")
+    if not colon or not dialect:
+        raise InputError(
+            "this is not the address of a database",
+            source="query",
+            advice="Write it like duckdb:///file.duckdb, sqlite:///file.db or postgresql://...",
+        )
+    place = rest.partition("?")[0].rpartition("@")[2]
+    return QueryLeads(sql=sql, url=url, source_name=f"{dialect}://{place}")
+
+
+def _from_duckdb(query: QueryLeads) -> Iterator[pa.RecordBatch]:
+    # These can be raised before a row is read, so their text holds no person's data.
+    telling = (
+        duckdb.CatalogException,
+        duckdb.BinderException,
+        duckdb.ParserException,
+        duckdb.IOException,
+    )
+    try:
+        with duckdb.connect(query.url.removeprefix(_DUCKDB), read_only=True) as connection:
+            connection.execute("SET enable_progress_bar = false")
+            yield from pa.RecordBatchReader.from_stream(connection.sql(query.sql))
+    except (duckdb.Error, pa.ArrowException) as error:
+        raise _refused(query, error, tell=isinstance(error, telling)) from None
+
+
+def _from_sqlalchemy(query: QueryLeads) -> Iterator[list[Mapping[str, Any]]]:
+    try:
+        sqlalchemy: Any = importlib.import_module("sqlalchemy")
+    except ImportError:
+        raise InputError(
+            "SQLAlchemy, which reads this kind of database, is not installed",
+            source=query.source_name,
+            advice="Install the extra: dlt-source-amplemarket[sql].",
+        ) from None
+    telling = (sqlalchemy.exc.ProgrammingError, sqlalchemy.exc.OperationalError)
+    try:
+        url = sqlalchemy.make_url(query.url)
+        if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+            # SQLite would make an empty one.
+            raise InputError("there is no such file", source=query.source_name)
+        if url.drivername in ("postgres", "postgresql"):
+            # The driver that dlt's extra brings; which one SQLAlchemy takes depends on its version.
+            url = url.set(drivername="postgresql+psycopg2")
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
+        with engine.connect() as connection:
+            # no_parameters: a per cent sign in the SQL is a per cent sign to every driver.
+            streaming = connection.execution_options(stream_results=True, no_parameters=True)
+            result = streaming.exec_driver_sql(query.sql)
+            yield from result.mappings().partitions(_ROWS)
+    except ImportError as error:
+        raise InputError(
+            f"the driver {error.name!r} is not installed",
+            source=query.source_name,
+            advice="For PostgreSQL install the extra: dlt-source-amplemarket[postgres].",
+        ) from None
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        raise _refused(query, cause, tell=isinstance(error, telling)) from None
+
+
+def _refused(query: QueryLeads, error: BaseException, *, tell: bool) -> InputError:
+    text = str(error).strip().partition("\n")[0] if tell else ""
+    what = f"the query failed: {text.rstrip('.')}" if text else "the query failed"
+    return InputError(
+        what if text else f"{what} ({type(error).__name__})", source=query.source_name
+    )
+
 
 _RELATION_ROWS = 1 << 14
 
 LeadsInput: TypeAlias = Any
 """A path or URL (``-`` is standard input), an iterable of mappings, anything Arrow, a dlt resource
-or relation, or what :func:`~amplemarket_source.leads.query.query_leads` gives."""
+or relation, or what :func:`~amplemarket_source.leads.read.query_leads` gives."""
 
 
 class LeadStream:

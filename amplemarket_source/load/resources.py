@@ -25,10 +25,8 @@ from amplemarket_source.model import PEOPLE
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.report import RunReport
-from amplemarket_source.schema.contract import SchemaContract
-from amplemarket_source.schema.hints import transformer_for
-from amplemarket_source.schema.registry import ColumnRegistry, annotate_new
-from amplemarket_source.schema.table import Table
+from amplemarket_source.schema.registry import ColumnRegistry, SchemaContract, annotate_new
+from amplemarket_source.schema.table import Table, transformer_for
 from amplemarket_source.schema.tables import (
     BOOKKEEPING,
     ENRICHMENT_REQUESTS,

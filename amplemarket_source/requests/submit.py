@@ -21,7 +21,8 @@ import logging
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from amplemarket_source.api import EnrichmentApi
 from amplemarket_source.clock import Interrupted, StoppableClock
@@ -41,7 +42,8 @@ from amplemarket_source.schema.rejects import Reject, reject_table
 from amplemarket_source.schema.tables import REJECTS
 from amplemarket_source.workbench import LeadToSend, Workbench
 
-__all__ = ["Budget", "Submission", "Submitter", "refused_positions"]
+__all__ = ["Budget", "Submission", "Submitter", "recover", "refused_positions"]
+
 
 logger = logging.getLogger("amplemarket")
 
@@ -290,3 +292,41 @@ class Budget:
         """Credits that were taken for something that provably was not bought."""
         with self._lock:
             self._committed -= worst_case
+
+
+def recover(ledger: Ledger, journal: Journal, now: datetime) -> list[RequestRecord]:
+    """Settle every intent whose fate can be told, and return the requests that are open.
+
+    =========================  ==================================================
+    the journal's last line    what it proves
+    =========================  ==================================================
+    ``accepted``               bought; the id goes into the ledger now
+    ``intended``, ``refused``  never bought: dropped, its leads are free
+    ``posting``                may have been bought: held
+    none                       intended on another machine: held
+    =========================  ==================================================
+    """
+    opened: list[RequestRecord] = []
+    for record in ledger.open_requests():
+        if record.status != "intended":
+            opened.append(record)
+            continue
+        entry = journal.entry(record.request_key)
+        if entry is not None and entry.event == "accepted" and entry.request_id is not None:
+            ledger.accepted(record.request_key, entry.request_id, now)
+            opened.append(
+                replace(record, status="submitted", request_id=entry.request_id, submitted_at=now)
+            )
+        elif entry is not None and entry.event in ("intended", "refused"):
+            ledger.update(record.request_key, status="dropped", error_code="never_sent")
+        else:
+            ledger.update(
+                record.request_key,
+                status="held",
+                error_code="outcome_unknown",
+                error_detail="the process ended while the request was being sent",
+            )
+            opened.append(replace(record, status="held"))
+    # A held request's entry is kept: it is all that is known of it.
+    journal.keep_only({record.request_key for record in opened})
+    return opened

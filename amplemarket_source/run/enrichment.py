@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
+import sys
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import Any
+from types import FrameType
+from typing import Any, TypeVar
 
 import dlt
 
@@ -18,13 +23,74 @@ from amplemarket_source.load.waves import load_pending, load_waves
 from amplemarket_source.memory import share_arenas
 from amplemarket_source.model import COMPANIES, PEOPLE, Kind, Plan
 from amplemarket_source.report import RunReport
-from amplemarket_source.run.background import in_background
 from amplemarket_source.run.purchase import commit, draft, fetch, recover_requests
 from amplemarket_source.run.status import row_counts
 from amplemarket_source.session import Session, open_session
 from amplemarket_source.settings import NO_KEY_NEEDED, Settings, resolve_settings
 
-__all__ = ["Enrichment", "draft_only", "enrich", "plan", "refuse_requests_of_others", "resume"]
+__all__ = [
+    "Enrichment",
+    "draft_only",
+    "enrich",
+    "in_background",
+    "plan",
+    "refuse_requests_of_others",
+    "resume",
+]
+
+
+_T = TypeVar("_T")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def in_background(work: Callable[[], _T], *, on_stop: Callable[[], None]) -> _T:
+    """Do ``work`` and return what it returns, or raise what it raises.
+
+    Outside the main thread, where nobody can listen to signals, it is simply done.
+
+    Args:
+        work: runs in another thread.
+        on_stop: called at the first SIGINT or SIGTERM; it makes ``work`` end soon. The second
+            ends the process at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    results: list[_T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:
+            errors.append(error)
+
+    worker = threading.Thread(target=run, name="amplemarket-run", daemon=True)
+    stops = 0
+
+    def stop(number: int, _: FrameType | None) -> None:
+        nonlocal stops
+        stops += 1
+        if stops > 1:
+            os._exit(128 + number)
+        print(
+            "Stopping: nothing more is sent, what is complete gets loaded. Again: leave at once.",
+            file=sys.stderr,
+            flush=True,
+        )
+        on_stop()
+
+    before = {number: signal.signal(number, stop) for number in _SIGNALS}
+    try:
+        worker.start()
+        while worker.is_alive():
+            # With a time limit, because a wait without one keeps Windows from seeing signals.
+            worker.join(1.0)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 class Enrichment:

@@ -23,8 +23,7 @@ from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.planning import decide, erased_lead_keys, read_known, record_plan
 from amplemarket_source.requests.collect import Collector
 from amplemarket_source.requests.pool import RequestPool
-from amplemarket_source.requests.recover import recover
-from amplemarket_source.requests.submit import Budget, Submitter
+from amplemarket_source.requests.submit import Budget, Submitter, recover
 from amplemarket_source.session import Session
 from amplemarket_source.settings import Settings
 

@@ -21,9 +21,9 @@ import pyarrow.compute as pc
 
 from amplemarket_source.model import KINDS, PEOPLE, Kind
 from amplemarket_source.pages import CompletedRequest
+from amplemarket_source.schema.fields import ROW_FIELDS, echo_names
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.rejects import Reject, reject_table, with_lead_keys
-from amplemarket_source.schema.shapes import ROW_FIELDS, echo_names
 from amplemarket_source.transform.flatten import Flattener, Lineage, field_of
 from amplemarket_source.transform.match import ROWS_OF_A_PAGE, echo_schema, leftover_rejects, match
 from amplemarket_source.transform.outcomes import echoes, extras_by_row, request_table, result_table

@@ -1,13 +1,13 @@
 """From struct arrays of people or companies to one typed table for each destination table.
 
 A list of the contract becomes the rows of a child table, a nested object columns with ``__``
-between the keys (`amplemarket_source.schema.naming`). What is not documented stays in the row it
+between the keys (`amplemarket_source.schema.fields`). What is not documented stays in the row it
 came in: an object at any depth becomes columns, a list JSON text in one column, as does an object
 deeper than eight levels (`amplemarket_source.transform.values`). Nulls and empty objects make no
 column.
 
 A parent whose list is empty sends one row with nothing but its key and `NO_ITEMS`, from which the
-merge learns to remove what was there (`amplemarket_source.schema.hints`).
+merge learns to remove what was there (`amplemarket_source.schema.table`).
 
 The two headcount maps of a company, whose keys are data: a row for each label.
 
@@ -28,8 +28,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from amplemarket_source.schema.fields import DEEPEST, Path
 from amplemarket_source.schema.registry import ColumnRegistry
-from amplemarket_source.schema.shapes import DEEPEST, Path
 from amplemarket_source.schema.table import ARROW_TYPES, Table, data_type_of
 from amplemarket_source.schema.tables import COMPANIES, ENRICHMENT_RESULTS, PEOPLE, children_of
 from amplemarket_source.transform.values import json_text_or_null

@@ -21,7 +21,7 @@ import pyarrow.json as pj
 
 from amplemarket_source.lenient_json import is_deep
 from amplemarket_source.model import Kind
-from amplemarket_source.schema.shapes import result_type
+from amplemarket_source.schema.fields import result_type
 
 __all__ = ["StrictParser"]
 

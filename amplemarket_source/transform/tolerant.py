@@ -41,10 +41,9 @@ import pyarrow as pa
 
 from amplemarket_source.lenient_json import read_rows, replaced_values
 from amplemarket_source.model import Kind
-from amplemarket_source.schema.naming import Field
+from amplemarket_source.schema.fields import DEEPEST, Field, Path, echo_names, entity_of
 from amplemarket_source.schema.registry import MOST_COLUMNS, ColumnRegistry
 from amplemarket_source.schema.rejects import Reject, Stage
-from amplemarket_source.schema.shapes import DEEPEST, Path, echo_names, entity_of
 from amplemarket_source.schema.table import DataType, Table
 from amplemarket_source.schema.tables import COMPANIES, ENRICHMENT_RESULTS, PEOPLE, children_of
 from amplemarket_source.transform.values import (

@@ -24,8 +24,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from amplemarket_source.errors import Busy, DestinationError, UsageError
 from amplemarket_source.memory import DestinationMemory, MemoryBudget, Share
-from amplemarket_source.schema.hints import resource_for
-from amplemarket_source.schema.table import Table
+from amplemarket_source.schema.table import Table, resource_for
 from amplemarket_source.warehouse.capabilities import name_of, require_guarantees
 
 __all__ = ["Warehouse", "translated"]

@@ -16,7 +16,7 @@ import pytest
 
 from amplemarket_source.errors import InputError
 from amplemarket_source.leads.intake import Intake
-from amplemarket_source.leads.query import query_leads
+from amplemarket_source.leads.read import query_leads
 from amplemarket_source.model import COMPANIES
 
 EMAILS = b"email,name\n" + b"jane@acme.example,Jane\n" * 3

@@ -20,7 +20,7 @@ import pyarrow.parquet
 import pytest
 
 from amplemarket_source.leads.intake import Intake, ingest
-from amplemarket_source.leads.query import query_leads
+from amplemarket_source.leads.read import query_leads
 from amplemarket_source.model import COMPANIES, PEOPLE
 from amplemarket_source.workbench import Workbench
 

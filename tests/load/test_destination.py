@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from amplemarket_source.cli.options import Target
 from amplemarket_source.destination import duckdb
-from amplemarket_source.schema.hints import resource_for
-from amplemarket_source.schema.table import Table
+from amplemarket_source.schema.table import Table, resource_for
 from amplemarket_source.schema.tables import COMPANIES, TABLES
 from amplemarket_source.transform.flatten import NO_ITEMS
 from tests.crash.driver import die_at

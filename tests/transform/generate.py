@@ -8,7 +8,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from amplemarket_source.schema.shapes import is_declared
+from amplemarket_source.schema.fields import is_declared
 from amplemarket_source.schema.tables import COMPANIES, PEOPLE, children_of
 from tests.transform.documents import Deep, Literal, Pairs
 from tests.transform.harness import Row, lead

@@ -88,7 +88,7 @@ class Bench:
 
 
 class Warehouse:
-    """The merge rules of `amplemarket_source.schema.hints`, applied to dicts."""
+    """The merge rules of `amplemarket_source.schema.table`, applied to dicts."""
 
     def __init__(self) -> None:
         self.tables: dict[str, list[Row]] = {name: [] for name in TABLES}

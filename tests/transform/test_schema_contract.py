@@ -12,7 +12,7 @@ import pytest
 
 from amplemarket_source.errors import SchemaFrozen, SettingsError
 from amplemarket_source.sandbox import Fault, SandboxOptions, SandboxServer
-from amplemarket_source.schema.contract import SchemaContract
+from amplemarket_source.schema.registry import SchemaContract
 from amplemarket_source.settings import resolve_settings
 from tests.support.clock import ManualClock
 from tests.support.deployment import Deployment, email_leads

@@ -9,8 +9,7 @@ from dlt.common.normalizers.naming import NamingConvention, direct, snake_case, 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amplemarket_source.schema.naming import LONGEST_NAME, field_at
-from amplemarket_source.schema.shapes import Path, is_declared
+from amplemarket_source.schema.fields import LONGEST_NAME, Path, field_at, is_declared
 from amplemarket_source.schema.table import Table
 from amplemarket_source.schema.tables import COMPANIES, ENRICHMENT_RESULTS, PEOPLE, PEOPLE_TABLES
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from amplemarket_source.model import PEOPLE as PEOPLE_KIND
-from amplemarket_source.schema.naming import field_at
+from amplemarket_source.schema.fields import field_at
 from amplemarket_source.schema.registry import MOST_COLUMNS
 from amplemarket_source.schema.tables import PEOPLE
 from amplemarket_source.transform.strict import StrictParser
