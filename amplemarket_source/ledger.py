@@ -39,12 +39,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from amplemarket_source.model import LEAD_FIELDS, Batch, Kind, RequestRecord, kind_named
+from amplemarket_source.model import LEAD_FIELDS, Batch, Buyer, Kind, RequestRecord, kind_named
 from amplemarket_source.schema.table import Table
 from amplemarket_source.schema.tables import (
     BOOKKEEPING,
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
+    ERASURES,
     LEADS,
     REQUEST_LEADS,
 )
@@ -72,7 +73,8 @@ class Ledger:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self.warehouse = warehouse
-        if not warehouse.has_table(REQUEST_LEADS.name):
+        # The youngest table: where it is missing, so may be columns of the others.
+        if not warehouse.has_table(ERASURES.name):
             self.load({table: [] for table in (*BOOKKEEPING, REQUEST_LEADS)})
 
     def load(self, tables: Mapping[Table, Iterable[pa.Table]]) -> None:
@@ -87,23 +89,12 @@ class Ledger:
         )
         rows = self.warehouse.rows(
             "SELECT request_key, kind, status, request_id, lead_count, email_credits_max, "
-            f"phone_credits_max, submitted_at FROM {requests} WHERE status <> 'dropped' AND NOT "
+            "phone_credits_max, submitted_at, reveal_email, reveal_phone_numbers, account_id, "
+            f"origin FROM {requests} WHERE status <> 'dropped' AND NOT "
             f"(loaded_at IS NOT NULL AND _dlt_load_id IN "
             f"(SELECT load_id FROM {loads} WHERE status = 0)) ORDER BY request_key"
         )
-        return [
-            RequestRecord(
-                request_key=row[0],
-                kind=kind_named(row[1]),
-                status=row[2],
-                request_id=row[3],
-                lead_count=row[4],
-                email_credits=row[5],
-                phone_credits=row[6],
-                submitted_at=row[7],
-            )
-            for row in rows
-        ]
+        return [_record(row) for row in rows]
 
     def spending_by_status(self) -> list[tuple[str, int, float | None, float | None]]:
         """``status, requests, email credits, phone credits`` (estimated) of all requests."""
@@ -131,7 +122,7 @@ class Ledger:
         ]
         return [lead for lead in leads if any(name in lead for name in kind.identifying)]
 
-    def intend(self, batch: Batch) -> None:
+    def intend(self, batch: Batch, buyer: Buyer) -> None:
         """Insert the intent to buy; returns once the destination has it."""
         self.warehouse.insert(
             ENRICHMENT_REQUESTS,
@@ -142,6 +133,10 @@ class Ledger:
                 "lead_count": batch.lead_count,
                 "email_credits_max": batch.email_credits,
                 "phone_credits_max": batch.phone_credits,
+                "account_id": buyer.account_id,
+                "origin": buyer.origin,
+                "reveal_email": batch.reveal_email,
+                "reveal_phone_numbers": batch.reveal_phone_numbers,
                 "_dlt_id": batch.request_key,
             },
         )
@@ -212,6 +207,29 @@ class Ledger:
         table = self.warehouse.name(REQUEST_LEADS.name)
         keep = f"request_key NOT IN ({_marks(sorted(open_keys))})" if open_keys else "1 = 1"
         self.warehouse.rows(f"DELETE FROM {table} WHERE {keep}", *sorted(open_keys))
+
+
+def _record(row: tuple[Any, ...]) -> RequestRecord:
+    key, kind_name, status, request_id, leads, email, phone, submitted_at, *rest = row
+    reveal_email, reveal_phone_numbers, account_id, origin = rest
+    kind = kind_named(kind_name)
+    if reveal_email is None:
+        # Recorded before the flags were: the worst case says what was asked for.
+        reveal_email = email > leads * kind.credits_per_found
+        reveal_phone_numbers = phone > 0
+    return RequestRecord(
+        request_key=key,
+        kind=kind,
+        status=status,
+        request_id=request_id,
+        lead_count=leads,
+        email_credits=email,
+        phone_credits=phone,
+        submitted_at=submitted_at,
+        reveal_email=bool(reveal_email),
+        reveal_phone_numbers=bool(reveal_phone_numbers),
+        buyer=Buyer(account_id, origin),
+    )
 
 
 def _marks(values: Sequence[str]) -> str:

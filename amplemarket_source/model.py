@@ -23,11 +23,13 @@ __all__ = [
     "DEFAULT_BASE_URL",
     "KINDS",
     "LEAD_FIELDS",
+    "NOBODY",
     "NO_API_KEY",
     "PEOPLE",
     "TERMINAL",
     "UNSETTLED",
     "Batch",
+    "Buyer",
     "Kind",
     "KindName",
     "KindPlan",
@@ -163,8 +165,37 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Buyer:
+    """Whose request it is: another account, or another API, knows nothing of it.
+
+    Attributes:
+        account_id: as the API calls the account; None where nobody knows.
+        origin: of the API, such as ``https://api.amplemarket.com``; None where nobody knows.
+    """
+
+    account_id: str | None
+    origin: str | None
+
+    def __str__(self) -> str:
+        return f"account {self.account_id or 'unknown'} at {self.origin or 'an unknown address'}"
+
+    def may_be(self, other: Buyer) -> bool:
+        """Whether both can be one; what is not known contradicts nothing."""
+        pairs = ((self.account_id, other.account_id), (self.origin, other.origin))
+        return all(None in pair or pair[0] == pair[1] for pair in pairs)
+
+
+NOBODY = Buyer(None, None)
+"""Of a request that was recorded before buyers were."""
+
+
+@dataclass(frozen=True)
 class RequestRecord:
-    """A row of ``enrichment_requests``, as far as a run needs it."""
+    """A row of ``enrichment_requests``, as far as a run needs it.
+
+    Attributes:
+        buyer: who alone can ask for its answers.
+    """
 
     request_key: str
     kind: Kind
@@ -174,15 +205,9 @@ class RequestRecord:
     email_credits: float
     phone_credits: float
     submitted_at: datetime | None = None
-
-    @property
-    def reveal_email(self) -> bool:
-        # The worst case says what was asked for: revealing is what makes it cost more.
-        return self.email_credits > self.lead_count * self.kind.credits_per_found
-
-    @property
-    def reveal_phone_numbers(self) -> bool:
-        return self.phone_credits > 0
+    reveal_email: bool = False
+    reveal_phone_numbers: bool = False
+    buyer: Buyer = NOBODY
 
     @property
     def credits_at_stake(self) -> float:

@@ -40,6 +40,8 @@ class RunReport:
         errors: what ended the buying or a request.
         tables: rows that each table has at the end; empty until then.
         held_requests: credits at stake by ``request_key``.
+        requests_of_others: whose key is needed, by ``request_key``, for requests in flight that
+            another account bought, or another API.
 
     Example::
 
@@ -69,6 +71,7 @@ class RunReport:
         self.held_requests: dict[str, float] = {}
         self.running_requests: list[str] = []
         self.expired_requests: list[str] = []
+        self.requests_of_others: dict[str, str] = {}
 
     @contextmanager
     def timing(self, stage: str) -> Iterator[None]:
@@ -148,6 +151,11 @@ class RunReport:
         with self._lock:
             self.expired_requests.append(record.request_key)
 
+    def of_another_account(self, record: RequestRecord) -> None:
+        """A request in flight is not this key's to ask for."""
+        with self._lock:
+            self.requests_of_others[record.request_key] = str(record.buyer)
+
     def failed(self, error: AmplemarketError) -> None:
         """Something ended the buying or a request."""
         with self._lock:
@@ -192,6 +200,7 @@ class RunReport:
             "held": self.held_requests,
             "running": self.running_requests,
             "expired": self.expired_requests,
+            "of_others": self.requests_of_others,
         }
 
     @property
@@ -213,6 +222,7 @@ class RunReport:
             self.held_requests
             or self.running_requests
             or self.expired_requests
+            or self.requests_of_others
             or self.leads_not_bought
             or self.outcomes["unanswered"]
             or self.errors
@@ -231,6 +241,7 @@ class RunReport:
             "requests held": len(self.held_requests),
             "requests expired": len(self.expired_requests),
             "requests still running": len(self.running_requests),
+            "requests of another account": len(self.requests_of_others),
             "leads not bought": self.leads_not_bought,
             "leads unanswered": self.outcomes["unanswered"],
         }

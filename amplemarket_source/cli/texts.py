@@ -136,6 +136,10 @@ def _next_steps(document: Mapping[str, Any], arguments: str) -> list[str]:
         f"amplemarket release {key} --drop{arguments} (or --resubmit)"
         for key in requests["expired"]
     ]
+    steps += [
+        f"  > request {key} is of {buyer}: run `amplemarket resume{arguments}` with its key"
+        for key, buyer in requests["of_others"].items()
+    ]
     if requests["running"]:
         steps.append(
             f"  > still running: {counted(len(requests['running']), 'request')}: "

@@ -37,7 +37,7 @@ from amplemarket_source.errors import (
 )
 from amplemarket_source.journal import Journal
 from amplemarket_source.ledger import Ledger
-from amplemarket_source.model import Batch, RequestRecord
+from amplemarket_source.model import Batch, Buyer, RequestRecord
 from amplemarket_source.schema.rejects import Reject, reject_table
 from amplemarket_source.schema.tables import REJECTS
 from amplemarket_source.workbench import LeadToSend, Workbench
@@ -74,6 +74,7 @@ class Submitter:
 
     Attributes:
         check_lock: raises `Busy` where another machine has taken the run's lock.
+        buyer: whose key it is.
         resubmit: the user's own choice ``on_ambiguous = resubmit``: where nobody can know whether
             a POST arrived, send it once more, if the budget has the credits a second time.
     """
@@ -86,6 +87,7 @@ class Submitter:
     clock: StoppableClock
     check_lock: Callable[[], None]
     resubmit: bool
+    buyer: Buyer
 
     def submit(self, batch: Batch) -> Submission:
         """Send one batch and record what became of it.
@@ -99,7 +101,7 @@ class Submitter:
         try:
             self.check_lock()
             self.journal.write("intended", batch.request_key)
-            self.ledger.intend(batch)
+            self.ledger.intend(batch, self.buyer)
             submission = self._send(batch)
         except OutcomeUnknown as error:
             self._hold(batch, error)
@@ -177,6 +179,9 @@ class Submitter:
             email_credits=batch.email_credits,
             phone_credits=batch.phone_credits,
             submitted_at=at,
+            reveal_email=batch.reveal_email,
+            reveal_phone_numbers=batch.reveal_phone_numbers,
+            buyer=self.buyer,
         )
         return Submission(batch, request, refused, in_journal or in_ledger)
 

@@ -148,5 +148,7 @@ def _load(session: Session, batch: Batch, fields: Mapping[str, str], found: Look
         email_credits=batch.email_credits,
         phone_credits=batch.phone_credits,
         submitted_at=now,
+        reveal_email=batch.reveal_email,
+        reveal_phone_numbers=batch.reveal_phone_numbers,
     )
     load_requests(session, [CompletedRequest(record, pages, summary)])

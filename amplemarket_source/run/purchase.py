@@ -18,7 +18,7 @@ from amplemarket_source.api import FAILURE_BUDGET, ApiClient, EnrichmentApi
 from amplemarket_source.clock import Clock, Interrupted
 from amplemarket_source.leads.intake import ingest
 from amplemarket_source.leads.read import LeadsInput
-from amplemarket_source.model import LEAD_FIELDS, Kind, Plan, RequestRecord
+from amplemarket_source.model import LEAD_FIELDS, Buyer, Kind, Plan, RequestRecord
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.planning import decide, erased_lead_keys, read_known, record_plan
 from amplemarket_source.requests.collect import Collector
@@ -164,18 +164,23 @@ def fetch(session: Session, commitment: Commitment) -> Iterator[CompletedRequest
         api = EnrichmentApi(client)
         # Before any POST: with a wrong key every batch would be recorded for nothing.
         try:
-            api.account_info()
+            account = api.account_info()
         except Interrupted:
             for record in waiting:
                 session.report.still_running(record)
             for batch in batches:
                 session.report.not_bought(batch)
             return
-        with closing(_pool(session, api).completed(waiting, batches)) as completed:
+        buyer = Buyer(account.id or None, client.origin)
+        ours = [record for record in waiting if buyer.may_be(record.buyer)]
+        for record in waiting:
+            if record not in ours:
+                session.report.of_another_account(record)
+        with closing(_pool(session, api, buyer).completed(ours, batches)) as completed:
             yield from completed
 
 
-def _pool(session: Session, api: EnrichmentApi) -> RequestPool:
+def _pool(session: Session, api: EnrichmentApi, buyer: Buyer) -> RequestPool:
     settings = session.settings
     submitter = Submitter(
         api,
@@ -186,6 +191,7 @@ def _pool(session: Session, api: EnrichmentApi) -> RequestPool:
         session.clock,
         session.check_lease,
         resubmit=settings.on_ambiguous == "resubmit",
+        buyer=buyer,
     )
     collector = Collector(
         api,

@@ -46,6 +46,8 @@ class OpenRequest:
             "kind": record.kind.name,
             "status": record.status,
             "leads": record.lead_count,
+            "account_id": record.buyer.account_id,
+            "origin": record.buyer.origin,
             "credits_at_stake": record.credits_at_stake,
             "age_seconds": self.age_seconds,
             "next": self.next_step,

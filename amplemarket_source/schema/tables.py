@@ -17,6 +17,7 @@ __all__ = [
     "DATA_TABLES",
     "ENRICHMENT_REQUESTS",
     "ENRICHMENT_RESULTS",
+    "ERASURES",
     "LEADS",
     "LOCK",
     "PEOPLE_TABLES",
@@ -205,7 +206,8 @@ ENRICHMENT_RESULTS = Table(
         Column("status", description="enriched, not_found, gdpr_removed or unanswered"),
         Column("person_id", description="The person found"),
         Column("company_id", description="The company found, for kind companies"),
-        Column("request_id", description="The API's enrichment request"),
+        Column("request_key", description="The enrichment request that answered"),
+        Column("request_id", description="The API's id of that request"),
         Column("result_id", description="The API's id of the result row"),
         Column("enriched_at", "timestamp", "When the answer was fetched, UTC"),
         Column("reveal_email", "bool", "The request asked for e-mail addresses"),
@@ -242,6 +244,10 @@ ENRICHMENT_REQUESTS = Table(
         Column("submitted_at", "timestamp"),
         Column("completed_at", "timestamp"),
         Column("loaded_at", "timestamp", "When its answers went into the load of _dlt_load_id"),
+        Column("account_id", description="The account that bought it, as the API calls it"),
+        Column("origin", description="The API it was bought from"),
+        Column("reveal_email", "bool", "E-mail addresses were asked for"),
+        Column("reveal_phone_numbers", "bool", "Phone numbers were asked for"),
         Column("error_code"),
         Column("error_detail"),
         *_DLT,
@@ -263,6 +269,19 @@ REJECTS = Table(
         *_DLT,
     ),
     key=("reject_id",),
+)
+
+ERASURES = Table(
+    name="erasures",
+    description="An erasure, without the person.",
+    columns=(
+        Column("erasure_key", description="Hash of what was erased", nullable=False),
+        Column("key_of", description="person, lead or identifier", nullable=False),
+        Column("erased_at", "timestamp", "UTC"),
+        Column("reason", description="api, request or retention"),
+        *_DLT,
+    ),
+    key=("erasure_key",),
 )
 
 REQUEST_LEADS = Table(
@@ -290,7 +309,13 @@ LOCK = Table(
 )
 
 DATA_TABLES: tuple[Table, ...] = (*PEOPLE_TABLES, *COMPANY_TABLES)
-BOOKKEEPING: tuple[Table, ...] = (LEADS, ENRICHMENT_RESULTS, ENRICHMENT_REQUESTS, REJECTS)
+BOOKKEEPING: tuple[Table, ...] = (
+    LEADS,
+    ENRICHMENT_RESULTS,
+    ENRICHMENT_REQUESTS,
+    REJECTS,
+    ERASURES,
+)
 TABLES: dict[str, Table] = {table.name: table for table in (*DATA_TABLES, *BOOKKEEPING)}
 
 

@@ -43,8 +43,15 @@ KEYS = {
 }
 
 # Changes from run to run and says nothing about what was bought or landed.
-_PASSING = ("_dlt_load_id", "enriched_at", "first_seen_at", "rejected_at", "enrichment_request_id")
-_OF_REQUESTS = ("request_id", "result_id")
+_PASSING = (
+    "_dlt_load_id",
+    "enriched_at",
+    "erased_at",
+    "first_seen_at",
+    "rejected_at",
+    "enrichment_request_id",
+)
+_OF_REQUESTS = ("request_key", "request_id", "result_id")
 
 
 def _event(event: str) -> Matches:
