@@ -156,6 +156,22 @@ class Ledger:
             request_key,
         )
 
+    def asked_in_vain(self, kind: Kind, lead_keys: Sequence[str], at: datetime) -> None:
+        """Date the outcome of enriched leads anew that a completed request has no row for.
+
+        They keep their person, and are asked again once the outcome is old enough again.
+        """
+        table = self.warehouse.name(ENRICHMENT_RESULTS.name)
+        for start in range(0, len(lead_keys), _KEYS_AT_ONCE):
+            some = lead_keys[start : start + _KEYS_AT_ONCE]
+            self.warehouse.rows(
+                f"UPDATE {table} SET enriched_at = %s WHERE kind = %s AND status = 'enriched' "
+                f"AND lead_key IN ({_marks(some)})",
+                at,
+                kind.name,
+                *some,
+            )
+
     def leave_out(self, batch: Batch, lead_keys: Sequence[str]) -> None:
         """Take leads out of a request that was not sent; ``batch`` is what is left of it."""
         table = self.warehouse.name(REQUEST_LEADS.name)

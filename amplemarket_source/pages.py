@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from amplemarket_source.errors import LedgerError
+from amplemarket_source.errors import AmplemarketError, LedgerError
 from amplemarket_source.model import RequestRecord
 
 __all__ = ["CompletedRequest", "Spool", "SpooledRequest", "Summary"]
@@ -118,6 +118,18 @@ class SpooledRequest:
         body: bytes = pa.Codec(_CODEC).decompress(content[8:], size, asbytes=True)
         return body
 
+    def second_look(self) -> SpooledRequest:
+        """A place beside the pages for the same request, read once more; goes with them."""
+        return SpooledRequest(self.folder / "again", self._redact)
+
+    def take_over(self, other: SpooledRequest) -> None:
+        """Hold the pages of ``other`` in place of these; before either is complete."""
+        for page in self.folder.glob("page-*"):
+            page.unlink()
+        for page in other.folder.glob("page-*"):
+            page.replace(self.folder / page.name)
+        self._checksums = other._checksums
+
     def remove(self) -> None:
         """Delete the folder and everything in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -128,11 +140,16 @@ class SpooledRequest:
 
 @dataclass(frozen=True)
 class CompletedRequest:
-    """An enrichment request that the API has finished, with all its pages on disk."""
+    """An enrichment request that the API has finished, with all its pages on disk.
+
+    Attributes:
+        trouble: what was odd about the answer, to be told; the pages are good.
+    """
 
     record: RequestRecord
     pages: SpooledRequest
     summary: Summary
+    trouble: AmplemarketError | None = None
 
 
 class Spool:

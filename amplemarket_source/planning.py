@@ -80,8 +80,9 @@ def decide(
 
     A lead is bought unless its outcome is fresh, it was erased, or an unfinished request asks for
     it. An enriched outcome is fresh if it is younger than ``refresh_after`` and revealed all that
-    is asked for now; a miss if it is younger than ``retry_not_found_after``. A lead without an
-    answer is asked again.
+    is asked for now; a miss if it is younger than ``retry_not_found_after``. A lead without a row
+    in a completed request is a miss; one of a request that ended early has no time, and is asked
+    again.
 
     Reads the workbench tables ``leads_to_ask``, ``known`` and ``request_leads``; adds the batches
     to ``request_leads``.
@@ -114,7 +115,8 @@ def decide(
                 AND ($stale_before IS NULL OR k.enriched_at > $stale_before)
                 AND (NOT $reveal_email OR k.reveal_email)
                 AND (NOT $reveal_phone_numbers OR k.reveal_phone_numbers) THEN 'fresh'
-            WHEN k.status = 'not_found' AND k.enriched_at > $missed_before THEN 'fresh'
+            WHEN k.status IN ('not_found', 'unanswered') AND k.enriched_at > $missed_before
+                THEN 'fresh'
             ELSE 'to_buy' END AS decision
         FROM leads_to_ask a
         LEFT JOIN known k ON k.kind = $kind AND k.lead_key = a.lead_key

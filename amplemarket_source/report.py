@@ -30,6 +30,7 @@ class RunReport:
     Attributes:
         plan: what was to be done.
         outcomes: leads by outcome (``enriched`` ...), as they were answered.
+        leads_never_asked: leads of requests that ended early; the next run buys them.
         credits: ``email_credits_estimated`` and ``phone_credits_estimated`` of what was loaded,
             ``email_credits_max`` and ``phone_credits_max`` of what was bought.
         rows: rows that went into each table.
@@ -66,6 +67,7 @@ class RunReport:
         self.requests_bought = 0
         self.leads_bought = 0
         self.leads_not_bought = 0
+        self.leads_never_asked = 0
         self.requests_resumed = 0
         self.requests_loaded = 0
         self.held_requests: dict[str, float] = {}
@@ -161,10 +163,15 @@ class RunReport:
         with self._lock:
             self.errors.append(error)
 
-    def answered(self, outcomes: Mapping[str, int]) -> None:
-        """Leads have outcomes."""
+    def answered(self, outcomes: Mapping[str, int], never_asked: int) -> None:
+        """Leads have outcomes.
+
+        Args:
+            never_asked: of the unanswered ones, those whose request ended early.
+        """
         with self._lock:
             self.outcomes.update(outcomes)
+            self.leads_never_asked += never_asked
 
     def loading(
         self,
@@ -224,7 +231,7 @@ class RunReport:
             or self.expired_requests
             or self.requests_of_others
             or self.leads_not_bought
-            or self.outcomes["unanswered"]
+            or self.leads_never_asked
             or self.errors
         )
         return ExitCode.UNFINISHED if unsettled else ExitCode.SETTLED
@@ -243,7 +250,7 @@ class RunReport:
             "requests still running": len(self.running_requests),
             "requests of another account": len(self.requests_of_others),
             "leads not bought": self.leads_not_bought,
-            "leads unanswered": self.outcomes["unanswered"],
+            "leads of requests that ended early": self.leads_never_asked,
         }
         open_ = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
         reasons = " ".join(str(error) for error in self.errors[:1])
@@ -264,7 +271,11 @@ class RunReport:
         return {
             **self.plan.to_dict(),
             "requests": self.requests,
-            "leads": {"bought": self.leads_bought, "not_bought": self.leads_not_bought},
+            "leads": {
+                "bought": self.leads_bought,
+                "not_bought": self.leads_not_bought,
+                "never_asked": self.leads_never_asked,
+            },
             "outcomes": dict(self.outcomes),
             "credits": dict(self.credits),
             "rows": dict(self.rows),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -170,7 +170,13 @@ class EnrichmentApi:
             )
         raise broken
 
-    def pages(self, first: Page, *, expected_rows: int) -> Iterator[Page]:
+    def pages(
+        self,
+        first: Page,
+        *,
+        expected_rows: int,
+        following: Callable[[Page], Page | None] | None = None,
+    ) -> Iterator[Page]:
         """``first`` and every page after it, in order; each is fetched when it is asked for.
 
         Ends with an error where the links lead in a circle, and where they never end: more rows
@@ -180,11 +186,13 @@ class EnrichmentApi:
         Args:
             first: what `read` or `cancel` returned, terminal.
             expected_rows: how many items the request was made of.
+            following: gets the page after another, in place of `next_page`.
 
         Raises:
             UnexpectedResponse: a circle, or no end.
             ApiError: as `next_page`.
         """
+        following = following or self.next_page
         visited = {_path(first.kind, first.request_id)}
         allowance = 2 * expected_rows + _SPARE_ROWS
         page: Page | None = first
@@ -200,7 +208,7 @@ class EnrichmentApi:
             if allowance <= 0:
                 raise _endless(page, f"the pages do not end, {expected_rows} rows were expected")
             visited.add(mark)
-            page = self.next_page(page)
+            page = following(page)
 
     def cancel(self, kind: Kind, request_id: str) -> Page:
         """PATCH the request to ``canceled``: stops it, returns the rows so far (api-notes: cancel).

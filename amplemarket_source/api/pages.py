@@ -6,6 +6,7 @@ Of a page only the envelope is read; the rows stay bytes.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -38,6 +39,7 @@ class Page:
         status: ``queued``, ``processing``, ``completed``, ``canceled`` or ``error``.
         body: the JSON text as it came, about 500 KB for 100 people.
         row_count: members of ``results``.
+        first_row: of ``results``, as a hash: two pages with one first row are one page sent twice.
         next_link: ``_links.next.href`` as the API wrote it; None on the last page.
         retry_after: seconds the API asks to wait before the next poll (0 to 3600), not jittered;
             None where it does not say.
@@ -62,6 +64,7 @@ class Page:
     problems: tuple[ApiProblem, ...]
     number: int
     trace_id: str | None = None
+    first_row: int | None = field(default=None, repr=False)
 
     @property
     def terminal(self) -> bool:
@@ -140,7 +143,15 @@ def page_from(
         problems=problems,
         number=number,
         trace_id=response.trace_id,
+        first_row=_hash_of_first(envelope.results),
     )
+
+
+def _hash_of_first(rows: Sequence[object] | None) -> int | None:
+    if not rows:
+        return None
+    first = rows[0]
+    return hash(bytes(first) if isinstance(first, msgspec.Raw) else repr(first))
 
 
 def id_of_accepted(response: Response, kind: Kind) -> str | None:

@@ -145,8 +145,14 @@ def _next_steps(document: Mapping[str, Any], arguments: str) -> list[str]:
             f"  > still running: {counted(len(requests['running']), 'request')}: "
             f"amplemarket resume{arguments} (or status, then cancel REQUEST_ID)"
         )
-    unanswered = document["outcomes"].get("unanswered", 0)
-    if document["leads"]["not_bought"] or unanswered:
+    leads = document["leads"]
+    in_vain = document["outcomes"].get("unanswered", 0) - leads["never_asked"]
+    if in_vain:
+        steps.append(
+            f"  > {counted(in_vain, 'lead')} without a row in a completed answer: as not found, "
+            "asked for again after retry_not_found_after"
+        )
+    if leads["not_bought"] or leads["never_asked"]:
         steps.append("  > the same command again buys what is missing")
     return steps
 

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from dlt.extract import DltResource
 
 from amplemarket_source.errors import SchemaFrozen
-from amplemarket_source.model import PEOPLE
+from amplemarket_source.model import KINDS, PEOPLE
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.report import RunReport
@@ -124,15 +124,22 @@ def _erasing_the_removed(session: Session, batches: Iterable[TableBatch]) -> Ite
 def _keeping_answers(session: Session, batches: Iterable[TableBatch]) -> Iterator[TableBatch]:
     """The batches without results that would replace an answer by nothing.
 
-    Their leads count as unanswered all the same.
+    Their leads count as unanswered all the same, and a lead that was asked for in vain is not asked
+    for again at once.
     """
     for batch in batches:
         results = batch.get(ENRICHMENT_RESULTS.name)
         if results is None:
             yield batch
             continue
-        session.report.answered(_values(results.column("status")))
-        kept = without_lost_answers(results, session.workbench)
+        never_asked = results.filter(pc.is_null(results.column("enriched_at"))).num_rows
+        session.report.answered(_values(results.column("status")), never_asked)
+        kept, in_vain = without_lost_answers(results, session.workbench)
+        for kind in KINDS:
+            asked = in_vain.filter(pc.equal(in_vain.column("kind"), kind.name))
+            if asked.num_rows:
+                at = asked.column("enriched_at")[0].as_py()
+                session.ledger.asked_in_vain(kind, asked.column("lead_key").to_pylist(), at)
         yield {**batch, ENRICHMENT_RESULTS.name: kept}
 
 

@@ -126,6 +126,8 @@ class RequestPool:
             self._report.still_running(record)
             self._failed(record.request_key, error)
         else:
+            if request.trouble is not None:
+                self._failed(record.request_key, request.trouble)
             if request.summary.error_code == _INSUFFICIENT:
                 self.end_buying()
                 self._failed(record.request_key, _out_of_credits(record))

@@ -169,8 +169,8 @@ class Endpoint:
 
 
 def _account_info(sandbox: Sandbox, _: Exchange) -> SandboxResponse:
-    name = sandbox.options.account_name
-    return SandboxResponse(200, {"id": "00000000-0000-7000-8000-000000000001", "name": name})
+    options = sandbox.options
+    return SandboxResponse(200, {"id": options.account_id, "name": options.account_name})
 
 
 def _start(kind: Kind) -> Callable[[Sandbox, Exchange], SandboxResponse]:

@@ -105,7 +105,7 @@ class SandboxOptions:
 
     Attributes:
         api_keys: the bearer tokens that are accepted.
-        account_name: what ``GET /account-info`` calls the account.
+        account_id, account_name: what ``GET /account-info`` calls the account.
         polls_until_done: the n-th GET of a request shows it completed; the ones before show it
             queued, then processing. Counting polls makes every test deterministic.
         seconds_until_done: when set, time decides instead, by the injected clock.
@@ -125,6 +125,7 @@ class SandboxOptions:
     """
 
     api_keys: tuple[str, ...] = ("sandbox-key",)
+    account_id: str = "00000000-0000-7000-8000-000000000001"
     account_name: str = "Sandbox"
     polls_until_done: int = 2
     seconds_until_done: float | None = None

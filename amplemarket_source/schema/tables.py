@@ -209,7 +209,11 @@ ENRICHMENT_RESULTS = Table(
         Column("request_key", description="The enrichment request that answered"),
         Column("request_id", description="The API's id of that request"),
         Column("result_id", description="The API's id of the result row"),
-        Column("enriched_at", "timestamp", "When the answer was fetched, UTC"),
+        Column(
+            "enriched_at",
+            "timestamp",
+            "When the answer was fetched, UTC; null for a lead whose request ended early",
+        ),
         Column("reveal_email", "bool", "The request asked for e-mail addresses"),
         Column("reveal_phone_numbers", "bool", "The request asked for phone numbers"),
         *_DLT,

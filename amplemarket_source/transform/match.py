@@ -1,11 +1,19 @@
 """Which row of an answer belongs to which lead: by what the row echoes, never by its position.
 
 The API promises no order and returns no reference of ours (api-notes: row-order). A row echoes the
-fields that were sent; their normal form gives the same ``lead_key`` as the input had. A row that
-echoes only some of them belongs to the one unanswered lead it does not contradict, if there is just
-one.
+fields that were sent; their normal form gives the same ``lead_key`` as the input had. For the rows
+that are left by that, and the leads, in this order, and only where one row and one lead can mean
+each other and nobody else:
 
-Rows that answer no lead, as they came: what was paid for is in ``rejects`` whole.
+1. the row echoes some of the fields and contradicts none;
+2. it echoes them in another spelling: another host of LinkedIn's, an address without its tag;
+3. the person or company it found has the lead's address, LinkedIn page or domain;
+4. it is the only row left, and the lead the only lead, of as many rows as leads.
+
+A lead that is matched with nothing would look as if it had no answer.
+
+Rows that answer no lead are in ``rejects`` as they came, and so are those of the last two that echo
+something else than was sent.
 
 `amplemarket_source.transform.match` keeps a row's position only, so that the rows of a request stay
 light. The few that are left over are read again from their pages.
@@ -30,6 +38,7 @@ from amplemarket_source.workbench import Workbench
 
 __all__ = [
     "ANSWER_STATUSES",
+    "OWN_FIELDS",
     "ROWS_OF_A_PAGE",
     "Matched",
     "echo_schema",
@@ -41,9 +50,13 @@ ANSWER_STATUSES = ("enriched", "not_found", "gdpr_removed")
 """The documented row statuses (api-notes: result-row)."""
 
 
+OWN_FIELDS = ("own_email", "own_linkedin_url", "own_domain")
+"""What the person or company of a row is called by itself, whatever the row echoes."""
+
+
 def echo_schema(kind: Kind) -> pa.Schema:
     """The light table of an answer's rows that `match` takes."""
-    texts = ("result_id", "status", "entity_id", *kind.identifying)
+    texts = ("result_id", "status", "entity_id", *kind.identifying, *OWN_FIELDS)
     return pa.schema(
         [("position", pa.int64())]
         + [(name, pa.string()) for name in texts]
@@ -59,7 +72,8 @@ class Matched:
         results: ``lead_key, status, entity_id, result_id, position`` for every lead that was asked
             for; a lead without a row is ``unanswered``.
         leftover: ``reason, status, entity_id, lead_key, position`` of rows that answer no lead, or
-            one already answered, and of those with a status that is not documented.
+            one already answered, of those with a status that is not documented, and of those whose
+            lead was inferred although they echo something else.
         emails, phones: enriched rows with an address, with a phone number.
     """
 
@@ -76,14 +90,15 @@ def match(record: RequestRecord, rows: pa.Table, workbench: Workbench) -> Matche
     Reads the workbench tables ``request_leads`` and ``asked_fields``.
     """
     kind = record.kind
-    keyed = f"SELECT *, {lead_key_sql(kind)} AS lead_key FROM answer_rows"
+    keyed = f"SELECT *, {lead_key_sql(kind)} AS lead_key, false AS inferred FROM answer_rows"
     with workbench.view("answer_rows", rows):
         ranked = _ranked(keyed, record, workbench)
         if not pc.all(ranked.column("was_asked")).as_py():
-            _match_partial_echoes(record, workbench)
+            _match_what_is_left(record, workbench)
             ranked = _ranked("FROM answers", record, workbench)
     is_result = pc.and_(ranked.column("was_asked"), pc.equal(ranked.column("rank"), 1))
-    is_leftover = pc.invert(pc.and_(is_result, ranked.column("is_documented")))
+    is_answer = pc.and_(is_result, ranked.column("is_documented"))
+    is_leftover = pc.or_(pc.invert(is_answer), pc.fill_null(ranked.column("inferred"), False))
     is_leftover = pc.and_(pc.is_valid(ranked.column("position")), is_leftover)
     results = _results(ranked.filter(is_result))
     counts = dict.fromkeys((*ANSWER_STATUSES, "unanswered"), 0)
@@ -105,7 +120,7 @@ def _ranked(answers: str, record: RequestRecord, workbench: Workbench) -> pa.Tab
             SELECT DISTINCT lead_key FROM request_leads WHERE request_key = $request_key
         )
         SELECT lead_key, asked.lead_key IS NOT NULL AS was_asked, position, status, entity_id,
-            result_id, has_email, has_phone,
+            result_id, has_email, has_phone, inferred,
             list_contains($statuses, coalesce(status, '')) AS is_documented,
             row_number() OVER (
                 PARTITION BY lead_key
@@ -135,6 +150,7 @@ def _results(best: pa.Table) -> pa.Table:
 def _leftover(rows: pa.Table) -> pa.Table:
     was_asked = rows.column("was_asked")
     reason = pc.if_else(was_asked, "lead_answered_twice", "answers_no_lead")
+    reason = pc.if_else(pc.fill_null(rows.column("inferred"), False), "echo_differs", reason)
     return pa.table(
         {
             "reason": pc.if_else(rows.column("is_documented"), reason, "unknown_status"),
@@ -148,36 +164,76 @@ def _leftover(rows: pa.Table) -> pa.Table:
     )
 
 
-def _match_partial_echoes(record: RequestRecord, workbench: Workbench) -> None:
+def _match_what_is_left(record: RequestRecord, workbench: Workbench) -> None:
     """Make ``answers``, where rows of no known key have that of the one lead they can only mean."""
-    kind, fields = record.kind, record.kind.identifying
-    normal = normal_columns_sql(kind)
-    agrees = " AND ".join(
-        f"(r.normal_{f} IS NULL OR r.normal_{f} IS NOT DISTINCT FROM l.normal_{f})" for f in fields
-    )
-    says_something = " OR ".join(f"r.normal_{f} IS NOT NULL" for f in fields)
+    kind = record.kind
     workbench.execute(
-        f"CREATE OR REPLACE TEMP TABLE answers AS SELECT *, {lead_key_sql(kind)} AS lead_key "
-        "FROM answer_rows"
+        f"CREATE OR REPLACE TEMP TABLE answers AS SELECT *, {lead_key_sql(kind)} AS lead_key, "
+        "false AS inferred FROM answer_rows"
     )
     workbench.execute(
         "CREATE OR REPLACE TEMP TABLE asked AS SELECT DISTINCT lead_key FROM request_leads "
         "WHERE request_key = ?",
         [record.request_key],
     )
-    workbench.execute(
-        f"""
-        UPDATE answers SET lead_key = found.lead_key FROM (
-            SELECT r.position, l.lead_key
-            FROM (SELECT position, {normal} FROM answers ANTI JOIN asked USING (lead_key)) r
-            JOIN (SELECT lead_key, {normal} FROM asked_fields
-                WHERE lead_key IN (SELECT lead_key FROM asked)
-                AND lead_key NOT IN (SELECT lead_key FROM answers)) l
-            ON ({says_something}) AND {agrees}
-            QUALIFY count(*) OVER (PARTITION BY r.position) = 1
-                AND count(*) OVER (PARTITION BY l.lead_key) = 1
-        ) found WHERE answers.position = found.position
-        """
+    as_many = "(SELECT count(*) FROM answers) = (SELECT count(*) FROM asked)"
+    says = " OR ".join(f"r.normal_{field} IS NOT NULL" for field in kind.identifying)
+    echoes_a_part = f"({says}) AND NOT ({_contradicts(kind, {})})"
+    for condition in (echoes_a_part, _echoes_respelt(kind), _is_found_as(kind), as_many):
+        workbench.execute(
+            f"""
+            UPDATE answers SET lead_key = found.lead_key, inferred = found.inferred FROM (
+                SELECT r.position, l.lead_key,
+                    {_contradicts(kind, _RESPELT)} AS inferred
+                FROM (SELECT *, {normal_columns_sql(kind)}
+                    FROM answers ANTI JOIN asked USING (lead_key)) r
+                JOIN (SELECT *, {normal_columns_sql(kind)} FROM asked_fields
+                    WHERE lead_key IN (SELECT lead_key FROM asked)
+                    AND lead_key NOT IN (SELECT lead_key FROM answers)) l
+                ON {condition}
+                QUALIFY count(*) OVER (PARTITION BY r.position) = 1
+                    AND count(*) OVER (PARTITION BY l.lead_key) = 1
+            ) found WHERE answers.position = found.position
+            """
+        )
+
+
+_RESPELT = {
+    # The last part of the path: "pt.linkedin.com/in/ada" is "www.linkedin.com/in/ada".
+    "linkedin_url": r"regexp_extract({0}, '([^/]+)$', 1)",
+    # Without the tag: "ada+crm@example.com" is "ada@example.com".
+    "email": r"regexp_replace({0}, '[+][^@]*@', '@')",
+    "domain": "{0}",
+}
+
+
+def _contradicts(kind: Kind, spelling: Mapping[str, str]) -> str:
+    """Whether the row echoes something that was not sent, in whatever ``spelling`` leaves apart."""
+    forms = ((f, spelling.get(f, "{0}")) for f in kind.identifying)
+    return " OR ".join(
+        f"(r.normal_{f} IS NOT NULL AND {form.format(f'r.normal_{f}')} "
+        f"IS DISTINCT FROM {form.format(f'l.normal_{f}')})"
+        for f, form in forms
+    )
+
+
+def _echoes_respelt(kind: Kind) -> str:
+    return _same(kind, {name: f"r.normal_{name}" for name in _RESPELT})
+
+
+def _is_found_as(kind: Kind) -> str:
+    own = {"email": "email(r.own_email)", "linkedin_url": "linkedin(r.own_linkedin_url)"}
+    return _same(kind, {n: f"normal_{own.get(n, 'domain(r.own_domain)')}" for n in _RESPELT})
+
+
+def _same(kind: Kind, said: Mapping[str, str]) -> str:
+    """One of the identifiers is the lead's, but for its spelling; ``=`` is never true of null."""
+    return "({})".format(
+        " OR ".join(
+            f"{_RESPELT[name].format(said[name])} = {_RESPELT[name].format(f'l.normal_{name}')}"
+            for name in _RESPELT
+            if name in kind.identifying
+        )
     )
 
 

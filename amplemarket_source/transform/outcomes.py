@@ -16,7 +16,7 @@ from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS, ENRICHMENT_RESULTS
 from amplemarket_source.transform.flatten import constant, field_of, indices
-from amplemarket_source.transform.match import Matched, echo_schema
+from amplemarket_source.transform.match import OWN_FIELDS, Matched, echo_schema
 from amplemarket_source.workbench import Workbench
 
 __all__ = ["echoes", "extras_by_row", "request_table", "result_table", "without_lost_answers"]
@@ -35,6 +35,7 @@ def echoes(kind: Kind, rows: pa.StructArray, position: int) -> pa.Table:
         "result_id": text("id"),
         "status": text("status"),
         "entity_id": pa.nulls(count, pa.string()),
+        **{name: pa.nulls(count, pa.string()) for name in OWN_FIELDS},
         "has_email": constant(False, count, pa.bool_()),
         "has_phone": constant(False, count, pa.bool_()),
     }
@@ -44,6 +45,10 @@ def echoes(kind: Kind, rows: pa.StructArray, position: int) -> pa.Table:
     entities = field_of(rows, "result")
     if entities is not None and pa.types.is_struct(entities.type):
         columns["entity_id"] = pc.cast(pc.struct_field(entities, "id"), pa.string())
+        for own, name in zip(OWN_FIELDS, ("email", "linkedin_url", "website"), strict=True):
+            values = field_of(entities, name)
+            if values is not None and pa.types.is_string(values.type):
+                columns[own] = values
         email, phones = field_of(entities, "email"), field_of(entities, "phone_numbers")
         if email is not None:
             columns["has_email"] = pc.is_valid(email)
@@ -79,6 +84,13 @@ def result_table(
         extras: from `extras_by_row`; those of rows that answer no lead are left out.
     """
     record, results = answer.record, matched.results
+    # A lead without an answer was asked in vain where the request was completed. Where it ended
+    # early, it has not been asked: no time.
+    was_asked = pc.or_(
+        pc.not_equal(results.column("status"), "unanswered"),
+        pa.scalar(answer.summary.status == "completed"),
+    )
+    fetched_at = pa.scalar(answer.summary.fetched_at, pa.timestamp("us", tz="UTC"))
     entity = results.column("entity_id")
     nothing = pa.nulls(len(results), pa.string())
     is_people = record.kind is PEOPLE
@@ -91,7 +103,7 @@ def result_table(
         "request_key": record.request_key,
         "request_id": record.request_id,
         "result_id": results.column("result_id"),
-        "enriched_at": answer.summary.fetched_at,
+        "enriched_at": pc.if_else(was_asked, fetched_at, pa.scalar(None, fetched_at.type)),
         "reveal_email": record.reveal_email,
         "reveal_phone_numbers": record.reveal_phone_numbers,
         "_dlt_load_id": load_id,
@@ -144,28 +156,34 @@ def request_table(
     return _table(ENRICHMENT_REQUESTS.arrow_schema, columns, 1)
 
 
-def without_lost_answers(results: pa.Table, workbench: Workbench) -> pa.Table:
-    """Rows for ``enrichment_results`` without those that would replace an answer by nothing.
+def without_lost_answers(results: pa.Table, workbench: Workbench) -> tuple[pa.Table, pa.Table]:
+    """Rows for ``enrichment_results``, apart from those that would replace an answer by nothing.
 
-    A lead that was enriched, was bought again and got no answer keeps the person it had, and the
-    old ``enriched_at``, so that it is asked again; one that was erased stays erased. What was
-    unanswered all the same counts in ``enrichment_requests``.
+    A lead that was enriched, was bought again and got no answer keeps the person it had; one that
+    was erased stays erased. What was unanswered all the same counts in ``enrichment_requests``.
 
     Args:
         results: rows of ``enrichment_results``.
         workbench: with ``known``.
+
+    Returns:
+        The rows to load, and ``kind, lead_key, enriched_at`` of enriched leads that a completed
+        request was asked for in vain.
     """
+    columns = ["kind", "lead_key", "enriched_at"]
     if not pc.any(pc.equal(results.column("status"), "unanswered")).as_py():
-        return results
+        return results, results.select(columns).slice(0, 0)
     with workbench.view("new_results", results):
+        known = "FROM known k WHERE k.kind = n.kind AND k.lead_key = n.lead_key AND k.status IN"
         kept = workbench.table(
-            """
-            SELECT n.* FROM new_results n WHERE n.status <> 'unanswered' OR NOT EXISTS (
-                SELECT 1 FROM known k WHERE k.kind = n.kind AND k.lead_key = n.lead_key
-                AND k.status IN ('enriched', 'gdpr_removed'))
-            """
+            "SELECT n.* FROM new_results n WHERE n.status <> 'unanswered' "
+            f"OR NOT EXISTS (SELECT 1 {known} ('enriched', 'gdpr_removed'))"
         )
-    return kept.cast(results.schema)
+        in_vain = workbench.table(
+            f"SELECT {', '.join(columns)} FROM new_results n WHERE n.status = 'unanswered' "
+            f"AND n.enriched_at IS NOT NULL AND EXISTS (SELECT 1 {known} ('enriched'))"
+        )
+    return kept.cast(results.schema), in_vain
 
 
 def _table(schema: pa.Schema, columns: dict[str, object], rows: int) -> pa.Table:

@@ -23,6 +23,8 @@ BROKEN = [
            says="another request", on_second_page=True),
     Oddity("second_page_of_no_known_status", "page_set", {"status": "done"},
            says="'done'", on_second_page=True),
+    Oddity("second_page_of_another_status", "page_set", {"status": "error"},
+           says="page 2 says error, the first completed", on_second_page=True),
     Oddity("second_page_refused", "http_status", 400, says="HTTP 400", on_second_page=True),
     # The body as a whole
     Oddity("html_instead_of_json", "html_body", says="malformed"),

@@ -43,20 +43,23 @@ UNANSWERED = [
     _last_row("status_missing", "replace_text", _status("")),
 ]
 
-NONE_ANSWERED = [
+COMPLETED_WITHOUT_ROWS = [
     Oddity("completed_without_a_row", "page_set", {"results": [], "_links": {}}),
+]
+
+ENDED_EARLY = [
     Oddity("canceled_without_a_row", "page_set",
            {"status": "canceled", "results": [], "_links": {}}),
     Oddity("error_with_a_reason_and_no_results", "page_set",
            {"status": "error", "results": None, "_errors": [{"code": "internal_server_error"}]}),
 ]  # fmt: skip
 
-ODD = [*SETTLED, *UNANSWERED, *NONE_ANSWERED]
+ODD = [*SETTLED, *UNANSWERED, *COMPLETED_WITHOUT_ROWS, *ENDED_EARLY]
 
 
 @pytest.fixture(scope="module")
 def trial(tmp_path_factory: pytest.TempPathFactory, empty_warehouse: Path) -> Iterator[Trial]:
-    with trial_of(ODD, tmp_path_factory.mktemp("rows"), empty_warehouse) as made:
+    with trial_of(ODD, tmp_path_factory.mktemp("rows"), empty_warehouse, later=True) as made:
         yield made
 
 
@@ -70,22 +73,29 @@ def test_a_lead_whose_person_is_unusable_is_settled_and_not_bought_again(
 
 
 @named(UNANSWERED)
-def test_a_lead_without_a_usable_row_is_unanswered_and_asked_again(
+def test_a_lead_without_a_usable_row_is_a_miss_and_asked_again_only_later(
     trial: Trial, oddity: Oddity
 ) -> None:
-    assert trial.outcomes[0][oddity.name] == Counter(enriched=LEADS - 1, unanswered=1)
-    assert trial.outcomes[1][oddity.name] == Counter(enriched=LEADS)
+    miss = Counter(enriched=LEADS - 1, unanswered=1)
+    outcomes = [outcomes[oddity.name] for outcomes in trial.outcomes]
+    assert outcomes == [miss, miss, Counter(enriched=LEADS)]
     assert trial.submitted[oddity.name] == {1, 2}
     assert trial.people[oddity.name] == LEADS
 
 
-@named(NONE_ANSWERED)
-def test_a_request_that_ends_without_rows_leaves_its_leads_unanswered(
+@named(COMPLETED_WITHOUT_ROWS)
+def test_leads_of_a_completed_request_without_rows_are_misses(trial: Trial, oddity: Oddity) -> None:
+    assert trial.outcomes[1][oddity.name] == Counter(unanswered=LEADS)
+    assert trial.outcomes[2][oddity.name] == Counter(enriched=LEADS)
+
+
+@named(ENDED_EARLY)
+def test_leads_of_a_request_that_ended_early_are_bought_by_the_next_run(
     trial: Trial, oddity: Oddity
 ) -> None:
     assert trial.outcomes[0][oddity.name] == Counter(unanswered=LEADS)
     assert trial.outcomes[1][oddity.name] == Counter(enriched=LEADS)
-    assert trial.ledger[0][oddity.name] == (oddity.value.get("status") or "completed")
+    assert trial.ledger[0][oddity.name] == oddity.value["status"]
 
 
 def test_what_was_paid_for_and_unusable_is_in_rejects(trial: Trial) -> None:
@@ -95,8 +105,8 @@ def test_what_was_paid_for_and_unusable_is_in_rejects(trial: Trial) -> None:
     assert rejects["unknown_status"] == 5
 
 
-def test_the_run_ends_with_5_and_the_next_with_0(trial: Trial) -> None:
-    assert [report.exit_code for report in trial.reports] == [5, 0]
+def test_the_run_ends_with_5_and_those_after_it_with_0(trial: Trial) -> None:
+    assert [report.exit_code for report in trial.reports] == [5, 0, 0]
 
 
 def test_no_lead_was_charged_for_twice(trial: Trial) -> None:

@@ -34,8 +34,14 @@ TOLERATED = [
         Oddity(name, "page_set", {"_links": links}, on_second_page=True)
         for name, links in _LAST_LINKS.items()
     ),
-    Oddity("second_page_still_processing", "page_set", {"status": "processing"},
-           on_second_page=True),
+    Oddity("second_page_processing_for_a_moment", "page_set",
+           {"status": "processing", "results": [], "_links": {}}, count=3, on_second_page=True),
+    Oddity("second_page_in_error_for_a_moment", "page_set",
+           {"status": "error", "results": [], "_links": {}}, count=3, on_second_page=True),
+    Oddity("not_there_for_a_moment", "gone_404", count=2),
+    Oddity("no_rows_for_a_moment", "page_set", {"results": [], "_links": {}}, count=1),
+    Oddity("fewer_rows_for_a_moment", "rows_missing", count=2),
+    Oddity("no_link_for_a_moment", "page_set", {"_links": {}}, count=1),
     Oddity("object_of_another_name", "page_set", {"object": "enrichment", "total": [1]}),
     Oddity("object_null", "page_set", {"object": None, "id": None}),
     Oddity("errors_although_it_completed", "page_set", {"_errors": [{"code": "odd"}, "odd"]}),

@@ -11,8 +11,9 @@ import dlt
 import pytest
 
 from amplemarket_source import pages as pages_module
+from amplemarket_source.api import EnrichmentApi, Page
 from amplemarket_source.errors import DestinationError
-from amplemarket_source.model import PEOPLE
+from amplemarket_source.model import PEOPLE, Kind
 from amplemarket_source.sandbox import Fault
 from tests.support.deployment import Deployment, email_leads
 from tests.support.steps import SteppedRun
@@ -256,3 +257,53 @@ def test_what_an_earlier_process_extracted_is_loaded_first(
     assert deployment.outcomes() == {"ada": "enriched", "bob": "enriched"}
     assert not deployment.pipeline().has_pending_data
     assert threading.active_count() < 20, "every thread of the runs has ended"
+
+
+def test_a_404_is_believed_when_it_lasts_ten_minutes_and_not_before(
+    deployment: Deployment,
+) -> None:
+    deployment.sandbox.set_faults("gone_404")
+    report = deployment.run(email_leads("ada"), poll_timeout="9m")
+    assert (deployment.requests(), report.exit_code) == (["submitted"], 5)
+    deployment.sandbox.set_faults(Fault("gone_404", count=2))
+    deployment.clock.advance(3600)
+    assert deployment.run(None).exit_code == 0
+    assert (deployment.outcomes(), deployment.posts()) == ({"ada": "enriched"}, 1)
+
+
+def test_a_refresh_that_is_not_answered_keeps_the_person_and_is_not_bought_again_at_once(
+    deployment: Deployment,
+) -> None:
+    leads = email_leads("ada")
+    deployment.run(leads)
+    deployment.clock.advance(40 * 86_400)
+    deployment.sandbox.set_faults("rows_missing")
+    for _ in range(3):
+        assert deployment.run(leads, refresh_after="30d").exit_code == 0
+    assert (deployment.posts(), deployment.outcomes()) == (2, {"ada": "enriched"})
+    deployment.clock.advance(40 * 86_400)
+    deployment.sandbox.set_faults()
+    deployment.run(leads, refresh_after="30d")
+    assert (deployment.posts(), deployment.people()) == (3, 1)
+
+
+def test_a_request_that_shrinks_is_an_error_and_what_was_read_is_kept(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = EnrichmentApi.read
+
+    def and_shrink(api: EnrichmentApi, kind: Kind, request_id: str) -> Page:
+        page = read(api, kind, request_id)
+        if page.terminal:
+            deployment.sandbox.set_faults(Fault("page_set", {"results": []}))
+        return page
+
+    monkeypatch.setattr(EnrichmentApi, "read", and_shrink)
+    deployment.sandbox.set_faults("rows_missing")
+    report = deployment.run(email_leads("ada", "bob", "cy"))
+    assert report.exit_code == 6
+    assert "/1: the request has 0 rows, and had 2" in str(report.errors[0])
+    assert sorted(deployment.outcomes().values()) == ["enriched", "enriched", "unanswered"]
+    deployment.sandbox.set_faults()
+    assert deployment.run(email_leads("ada", "bob", "cy")).exit_code == 0
+    assert deployment.posts() == 1

@@ -115,7 +115,8 @@ class Warehouse:
 
     def content(self) -> dict[str, set[str]]:
         """Every table as a set of rows, without nulls and without what tells one load apart."""
-        passing = {"_dlt_load_id", "rejected_at", "loaded_at", "enriched_at", "request_id"}
+        passing = {"_dlt_load_id", "rejected_at", "loaded_at", "enriched_at"}
+        passing |= {"request_id", "request_key"}
         return {
             name: {
                 repr(sorted((k, v) for k, v in row.items() if v is not None and k not in passing))

@@ -96,6 +96,42 @@ def test_a_row_that_echoes_only_some_fields_belongs_to_the_one_lead_it_can_mean(
     assert by_lead(matched)[lead_key(PEOPLE, LEADS[2])] == ("enriched", "p")
 
 
+@pytest.mark.parametrize(
+    ("lead", "echo"),
+    [
+        (
+            {"linkedin_url": "https://pt.linkedin.com/in/eva"},
+            {"linkedin_url": "linkedin.com/in/eva"},
+        ),
+        ({"linkedin_url": "eva"}, {"linkedin_url": "https://www.linkedin.com/in/eva/"}),
+        ({"email": "eva+crm@hooli.example"}, {"email": "eva@hooli.example"}),
+        ({"email": "eva@hooli.example"}, {"own_email": "Eva@Hooli.example"}),
+        (
+            {"linkedin_url": "linkedin.com/in/eva"},
+            {"own_linkedin_url": "https://ch.linkedin.com/in/eva"},
+        ),
+    ],
+)
+def test_a_row_in_another_spelling_belongs_to_the_lead_it_can_only_mean(
+    work: Workbench, lead: Lead, echo: Lead
+) -> None:
+    ask(work, [*LEADS, lead])
+    rows = answer({"status": "enriched", "entity_id": "p", **echo})
+    assert by_lead(match(RECORD, rows, work))[lead_key(PEOPLE, lead)] == ("enriched", "p")
+
+
+def test_the_last_row_belongs_to_the_last_lead_where_there_are_as_many(work: Workbench) -> None:
+    ask(work, LEADS)
+    known = [{"status": "not_found", **lead} for lead in LEADS[:2]]
+    odd: Lead = {"name": "A. M. Turing", "company_name": "Bletchley Park"}
+    strange = {"status": "enriched", "entity_id": "p", **odd}
+    last = lead_key(PEOPLE, LEADS[2])
+    assert by_lead(match(RECORD, answer(*known, strange), work))[last] == ("enriched", "p")
+    more = answer(*known, known[0], strange)
+    assert by_lead(match(RECORD, more, work))[last] == ("unanswered", None)
+    assert by_lead(match(RECORD, answer(strange), work))[last] == ("unanswered", None)
+
+
 def test_a_row_that_could_mean_two_leads_is_left_over(work: Workbench) -> None:
     two = [{"name": "Alan Turing", "company_name": company} for company in ("A", "B")]
     ask(work, two)

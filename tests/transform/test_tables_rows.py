@@ -59,7 +59,8 @@ def test_an_undocumented_field_of_a_row_is_a_column_of_enrichment_results(bench:
 
 def test_a_row_that_answers_no_lead_is_in_rejects_whole(bench: Bench) -> None:
     stranger = {"id": 9, "status": "not_found", "email": "no@other.example", "confidence": 0.9}
-    warehouse = load(bench, [person_row({"id": "p"}), person_row({"id": "q"}, 1), stranger])
+    other = {"id": 8, "status": "not_found", "email": "yes@other.example"}
+    warehouse = load(bench, [person_row({"id": "p"}), person_row({"id": "q"}, 1), other, stranger])
     assert json.loads(rejects_of(warehouse)["answers_no_lead"]) == stranger
     assert {row.get("confidence") for row in warehouse["enrichment_results"]} == {None}
 
