@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import dlt
 from dlt.extract import DltSource
-from dlt.load.exceptions import LoadClientJobFailed
 
 from amplemarket_source.clock import SystemClock
 from amplemarket_source.errors import AmplemarketError, DestinationError, causes
@@ -27,7 +26,7 @@ from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.tables import PEOPLE
 from amplemarket_source.session import Session
 from amplemarket_source.transform.builder import TableBatch
-from amplemarket_source.warehouse.client import Warehouse
+from amplemarket_source.warehouse.client import Warehouse, drop_packages
 from amplemarket_source.warehouse.lease import exclusive_warehouse
 
 __all__ = ["load_pending", "load_requests", "load_waves"]
@@ -52,11 +51,13 @@ _END = None
 
 
 def load_pending(pipeline: dlt.Pipeline) -> None:
-    """Load the packages that an earlier run left behind; call it before anything else.
+    """See to the packages that an earlier run left behind; call it before anything else.
 
-    dlt would load them instead of new data, without saying so (api-notes: dlt-pending), so they
-    come first. One that the destination will never take is given up: its requests are not settled
-    by it, so the run that follows reads their pages again, from this disk or from the API.
+    dlt would load them instead of new data, without saying so (api-notes: dlt-pending). Ours are
+    thrown away: by now a person in them may have been erased, a newer answer may be in the tables,
+    or the destination may refuse them for ever. Their requests are not settled without them, so the
+    run that follows makes them anew from the pages, of this disk or of the API. Those of other
+    sources of the pipeline are loaded.
 
     Raises:
         Busy: another run is going on.
@@ -65,13 +66,9 @@ def load_pending(pipeline: dlt.Pipeline) -> None:
     if not pipeline.has_pending_data:
         return
     with exclusive_warehouse(pipeline, SystemClock()) as (warehouse, _):
-        try:
+        drop_packages(pipeline)
+        if pipeline.has_pending_data:
             _load_in_room(pipeline, warehouse, None)
-        except DestinationError as error:
-            if not any(isinstance(cause, LoadClientJobFailed) for cause in causes(error)):
-                raise
-            logger.warning("An earlier load cannot be finished and is made anew: %s", error)
-            pipeline.abort_packages()
 
 
 def load_waves(session: Session, completed: Iterable[CompletedRequest]) -> None:

@@ -2,9 +2,9 @@
 
 In this order, and why each failure on the way is safe:
 
-1. The budget and the lease are asked. Nothing has happened yet.
-2. Journal ``intended``, then the ledger's row. If either fails, no POST; the next run finds a row
-   whose journal says "never sent", or no row.
+1. The budget is asked. Nothing has happened yet.
+2. Journal ``intended``, then the ledger's row, then the lease is asked. If any of them fails, no
+   POST; the next run finds a row whose journal says "never sent", or no row.
 3. Journal ``posting``. If it fails, no POST.
 4. The POST, once. What the API refuses was not bought: journal ``refused``, row ``dropped``. Where
    nobody can know: row ``held``. If these records fail, the journal's ``posting`` makes the next
@@ -99,9 +99,11 @@ class Submitter:
         """
         self.budget.take(batch.credits_at_stake)
         try:
-            self.check_lock()
             self.journal.write("intended", batch.request_key)
             self.ledger.intend(batch, self.buyer)
+            # After the intent: whoever took the lease before it will be seen here, and whoever
+            # takes it later sees the intent.
+            self.check_lock()
             submission = self._send(batch)
         except OutcomeUnknown as error:
             self._hold(batch, error)
@@ -310,13 +312,16 @@ def recover(ledger: Ledger, journal: Journal, now: datetime) -> list[RequestReco
     ``posting``                may have been bought: held
     none                       intended on another machine: held
     =========================  ==================================================
+
+    An id that the journal knows also frees a request that a run on another machine had to hold.
     """
     opened: list[RequestRecord] = []
     for record in ledger.open_requests():
-        if record.status != "intended":
+        entry = journal.entry(record.request_key)
+        is_known = entry is not None and entry.event == "accepted"
+        if record.status != "intended" and not (record.status == "held" and is_known):
             opened.append(record)
             continue
-        entry = journal.entry(record.request_key)
         if entry is not None and entry.event == "accepted" and entry.request_id is not None:
             ledger.accepted(record.request_key, entry.request_id, now)
             opened.append(

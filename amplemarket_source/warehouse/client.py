@@ -8,10 +8,13 @@ the first time: dlt deletes pending packages of a dataset that is not there
 
 from __future__ import annotations
 
+import json
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import dlt
@@ -25,9 +28,10 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from amplemarket_source.errors import Busy, DestinationError, UsageError
 from amplemarket_source.memory import DestinationMemory, MemoryBudget, Share
 from amplemarket_source.schema.table import Table, resource_for
+from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS, LOCK
 from amplemarket_source.warehouse.capabilities import name_of, require_guarantees
 
-__all__ = ["Warehouse", "translated"]
+__all__ = ["Warehouse", "drop_packages", "translated"]
 
 _NOT_LOADED = "-"
 """``_dlt_load_id`` of a row that no load has settled."""
@@ -76,7 +80,7 @@ class Warehouse:
         self._memory: DestinationMemory | None = None
 
     def __enter__(self) -> Warehouse:
-        """Connect, and load what an earlier process extracted and did not get to load."""
+        """Connect, and drop what an earlier process extracted and did not get to load."""
         try:
             with translated("open", "the ledger"):
                 require_guarantees(self._outer)
@@ -204,9 +208,9 @@ class Warehouse:
         self._stack.callback(self._client.close_connection)
         if self.is_one_process:
             self._memory = DestinationMemory(outer, self._client)
-        if self._pipeline.has_pending_data:
-            # Now, and not with the next load: its input rows may be of someone erased by then.
-            self._load_pending()
+        # What an earlier run planned and did not get to record: it sent nothing of it, and its
+        # input rows may be of someone erased by now.
+        drop_packages(self._pipeline)
 
     def _limit(self, share: Share) -> None:
         with self._lock:
@@ -234,6 +238,31 @@ class Warehouse:
                 thread.submit(work).result()
             finally:
                 self._outer.activate()
+
+
+def drop_packages(pipeline: dlt.Pipeline) -> None:
+    """Delete the packages of ours that ``pipeline`` has not loaded, whatever state they are in.
+
+    Those of other sources of the same pipeline stay. dlt's own way of giving a package up keeps
+    what was in it in files (api-notes: dlt-abort).
+    """
+    load_ids = {
+        *pipeline.list_extracted_load_packages(),
+        *pipeline.list_normalized_load_packages(),
+    }
+    for load_id in load_ids:
+        for folder in Path(pipeline.working_dir).rglob(load_id):
+            if folder.is_dir() and _is_ours(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(package: Path) -> bool:
+    try:
+        tables = json.loads((package / "schema.json").read_text(encoding="utf-8"))["tables"]
+    except (OSError, ValueError, KeyError):
+        # Cut short by a kill: it cannot be loaded, whosever it is.
+        return True
+    return any(table in tables for table in (ENRICHMENT_REQUESTS.name, LOCK.name))
 
 
 def _is_conflict(error: BaseException) -> bool:
