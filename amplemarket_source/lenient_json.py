@@ -7,7 +7,7 @@ a key twice in one object         `Repeated`: the last value, and those it repla
 bytes that are no UTF-8           half surrogate pairs (U+DC80 ...), one for each byte
 raw control characters            as they are
 integers of any length            exact
-numbers too large for a float     ``Decimal``
+numbers too large for a float     ``Decimal``; past that, a string with the number's text
 NaN, Infinity                     floats
 more than `MOST_LEVELS` levels    what is deeper as a string with its JSON text
 ================================  ============================================================
@@ -26,7 +26,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 __all__ = [
@@ -88,9 +88,14 @@ def _integer(literal: str) -> int | Decimal:
         return Decimal(literal)
 
 
-def _number(literal: str) -> float | Decimal:
+def _number(literal: str) -> float | Decimal | str:
     value = float(literal)
-    return value if math.isfinite(value) else Decimal(literal)
+    if math.isfinite(value):
+        return value
+    try:
+        return Decimal(literal)
+    except InvalidOperation:  # an exponent of more than eighteen digits
+        return literal
 
 
 _DECODER = json.JSONDecoder(
@@ -100,7 +105,9 @@ _DECODER = json.JSONDecoder(
 MOST_LEVELS = 64
 
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', re.DOTALL)
+# A text that never ends is a token as well: looking for its end from each of its quotes again
+# would take the square of its length.
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 
 
 def is_deep(body: bytes) -> bool:

@@ -26,6 +26,7 @@ from amplemarket_source.errors import (
     RequestRefused,
 )
 from amplemarket_source.lenient_json import shallow
+from amplemarket_source.storable import escaped
 
 __all__ = [
     "LONGEST_WAIT",
@@ -87,6 +88,8 @@ class Response:
         elapsed: seconds from sending to the last byte.
         damaged: why ``body`` is not whole; empty when it is. Only a POST returns such a response,
             because there the headers alone are worth having.
+        too_large: what is missing was not read because there is too much of it; asking again will
+            not help.
 
     Example::
 
@@ -103,6 +106,7 @@ class Response:
     trace_id: str | None
     elapsed: float
     damaged: str = ""
+    too_large: bool = False
 
     def retry_after(self, now: datetime) -> float | None:
         """Seconds the API asks to wait (0 to 3600), or None; see `parse_retry_after`."""
@@ -286,4 +290,4 @@ def _problem(item: dict[str, Any]) -> ApiProblem:
 def _text(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return ""
-    return str(value)[:_LONGEST_TEXT]
+    return escaped(str(value)[:_LONGEST_TEXT])

@@ -46,13 +46,12 @@ from amplemarket_source.schema.registry import MOST_COLUMNS, ColumnRegistry
 from amplemarket_source.schema.rejects import Reject, Stage
 from amplemarket_source.schema.table import DataType, Table
 from amplemarket_source.schema.tables import COMPANIES, ENRICHMENT_RESULTS, PEOPLE, children_of
+from amplemarket_source.storable import clean_text, is_clean
 from amplemarket_source.transform.values import (
     Lossy,
-    clean_text,
     coerce,
     common_type,
     identity_of,
-    is_clean,
     json_text_or_null,
     raw_text,
 )

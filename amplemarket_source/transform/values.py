@@ -4,9 +4,6 @@ A list becomes the same text whichever way it was read: keys sorted, nulls of ob
 (Arrow gives every object of a list the keys of all), whole floats written as integers (Arrow
 reads ``[1, 2.5]`` as floats).
 
-Characters that not every destination can hold: NUL, and halves of surrogate pairs
-(api-notes: odd-characters).
-
 One value into the type of its column: when its value stays the same, and not otherwise.
 
 =========  =================================================================================
@@ -29,14 +26,13 @@ from decimal import Decimal
 from typing import Any
 
 from amplemarket_source.schema.table import DataType
+from amplemarket_source.storable import is_clean
 
 __all__ = [
     "Lossy",
-    "clean_text",
     "coerce",
     "common_type",
     "identity_of",
-    "is_clean",
     "json_text",
     "json_text_or_null",
     "raw_text",
@@ -84,19 +80,6 @@ def _one_form(value: Any) -> Any:
         # NaN and Infinity are no JSON numbers.
         return value if abs(value) < float("inf") else json.dumps(value)
     return str(value) if isinstance(value, Decimal) else value
-
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def is_clean(text: str) -> bool:
-    """Whether every destination can hold ``text``."""
-    return "\x00" not in text and (text.isascii() or _SURROGATE.search(text) is None)
-
-
-def clean_text(text: str) -> str:
-    """``text`` without NUL, with U+FFFD for half a surrogate pair."""
-    return text if is_clean(text) else _SURROGATE.sub("\ufffd", text.replace("\x00", ""))
 
 
 _INTEGER = re.compile(r"\s*[+-]?\d{1,40}(\.0{1,40})?\s*", re.ASCII)
