@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import dlt
 from dlt.extract import DltSource
-from dlt.load.exceptions import LoadClientJobFailed
 
 from amplemarket_source.clock import SystemClock
 from amplemarket_source.errors import AmplemarketError, DestinationError, causes
@@ -55,8 +54,9 @@ def load_pending(pipeline: dlt.Pipeline) -> None:
     """Load the packages that an earlier run left behind; call it before anything else.
 
     dlt would load them instead of new data, without saying so (api-notes: dlt-pending), so they
-    come first. One that the destination will never take is given up: its requests are not settled
-    by it, so the run that follows reads their pages again, from this disk or from the API.
+    come first. One that fails although the destination answers is given up, such as one that a full
+    disk has cut: its requests are not settled by it, so the run that follows reads their pages
+    again, from this disk or from the API.
 
     Raises:
         Busy: another run is going on.
@@ -68,10 +68,19 @@ def load_pending(pipeline: dlt.Pipeline) -> None:
         try:
             _load_in_room(pipeline, warehouse, None)
         except DestinationError as error:
-            if not any(isinstance(cause, LoadClientJobFailed) for cause in causes(error)):
+            if not warehouse.answers():
                 raise
             logger.warning("An earlier load cannot be finished and is made anew: %s", error)
-            pipeline.abort_packages()
+            _give_up(pipeline)
+
+
+def _give_up(pipeline: dlt.Pipeline) -> None:
+    try:
+        pipeline.abort_packages()
+    except Exception:
+        # It loads what it can of the package first (api-notes: dlt-abort). Then as on an empty
+        # disk: state and schema are what the destination has.
+        pipeline.drop()
 
 
 def load_waves(session: Session, completed: Iterable[CompletedRequest]) -> None:

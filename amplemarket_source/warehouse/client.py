@@ -8,6 +8,7 @@ the first time: dlt deletes pending packages of a dataset that is not there
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
+import pyarrow.compute as pc
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.pipeline import LoadInfo
 from dlt.destinations.sql_client import SqlClientBase
@@ -25,9 +27,12 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from amplemarket_source.errors import Busy, DestinationError, UsageError
 from amplemarket_source.memory import DestinationMemory, MemoryBudget, Share
 from amplemarket_source.schema.table import Table, resource_for
+from amplemarket_source.storable import escaped
 from amplemarket_source.warehouse.capabilities import name_of, require_guarantees
 
 __all__ = ["Warehouse", "translated"]
+
+logger = logging.getLogger("amplemarket")
 
 _NOT_LOADED = "-"
 """``_dlt_load_id`` of a row that no load has settled."""
@@ -76,7 +81,11 @@ class Warehouse:
         self._memory: DestinationMemory | None = None
 
     def __enter__(self) -> Warehouse:
-        """Connect, and load what an earlier process extracted and did not get to load."""
+        """Connect, and load what an earlier process extracted and did not get to load.
+
+        What the destination will never take is given up: whoever wanted it written was told that
+        it was not, and what a run needs of it the run writes anew.
+        """
         try:
             with translated("open", "the ledger"):
                 require_guarantees(self._outer)
@@ -98,7 +107,10 @@ class Warehouse:
         return name_of(self._outer) == "duckdb"
 
     def load(self, tables: Mapping[Table, Iterable[pa.Table]]) -> None:
-        """Load rows, merged by their keys; a table without rows is made all the same."""
+        """Load rows, merged by their keys; a table without rows is made all the same.
+
+        Text is `escaped`. Of a load that fails nothing stays behind.
+        """
 
         def rows(table: Table, given: Iterable[pa.Table]) -> Iterator[pa.Table]:
             load_id = dlt.current.load_package_state()["load_id"]
@@ -107,16 +119,22 @@ class Warehouse:
             for part in given:
                 stamp = pa.repeat(pa.scalar(load_id), part.num_rows)
                 position = part.schema.get_field_index("_dlt_load_id")
-                yield part.set_column(position, schema.field("_dlt_load_id"), stamp).cast(schema)
+                part = part.set_column(position, schema.field("_dlt_load_id"), stamp)
+                yield _escaped_rows(part).cast(schema)
 
         resources = [resource_for(table, rows(table, given)) for table, given in tables.items()]
         with translated("write", "the ledger"):
             try:
                 self._apart(lambda: self._run(resources))
             except Exception as error:
-                if not self.make_room(error):
+                try:
+                    if not self.make_room(error):
+                        raise
+                    self._apart(self._load_pending)
+                except Exception:
+                    # dlt would load it in place of the next rows (api-notes: dlt-pending).
+                    self._apart(self._give_up)
                     raise
-                self._apart(self._load_pending)
 
     def make_room(self, error: Exception) -> bool:
         """Give DuckDB more memory, if that is what a load failed of; False if not."""
@@ -124,7 +142,8 @@ class Warehouse:
             return self._memory is not None and self._memory.make_room(error)
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Run one statement; its rows, if it has some."""
+        """Run one statement; its rows, if it has some. Text among the parameters is `escaped`."""
+        parameters = tuple(escaped(p) if isinstance(p, str) else p for p in parameters)
         with self._lock, translated("use", "the ledger"):
             try:
                 return self._unless_in_conflict(sql, *parameters)
@@ -152,6 +171,14 @@ class Warehouse:
         self.rows(
             f"INSERT INTO {self.name(table.name)} ({names}) VALUES ({marks})", *given.values()
         )
+
+    def answers(self) -> bool:
+        """Whether the destination takes a statement now."""
+        try:
+            self.rows("SELECT 1")
+        except DestinationError:
+            return False
+        return True
 
     def name(self, table: str) -> str:
         """The qualified name of a table."""
@@ -193,12 +220,7 @@ class Warehouse:
 
     def _connect(self) -> None:
         outer = self._outer
-        self._pipeline = dlt.pipeline(
-            f"{outer.pipeline_name}_ledger",
-            destination=outer.destination,
-            dataset_name=outer.dataset_name,
-            pipelines_dir=outer.pipelines_dir,
-        )
+        self._pipeline = self._own_pipeline()
         self._client = self._pipeline.sql_client()
         self._client.open_connection()
         self._stack.callback(self._client.close_connection)
@@ -206,15 +228,46 @@ class Warehouse:
             self._memory = DestinationMemory(outer, self._client)
         if self._pipeline.has_pending_data:
             # Now, and not with the next load: its input rows may be of someone erased by then.
-            self._load_pending()
+            self._load_pending_or_give_up()
+
+    def _own_pipeline(self) -> dlt.Pipeline:
+        outer = self._outer
+        return dlt.pipeline(
+            f"{outer.pipeline_name}_ledger",
+            destination=outer.destination,
+            dataset_name=outer.dataset_name,
+            pipelines_dir=outer.pipelines_dir,
+        )
 
     def _limit(self, share: Share) -> None:
         with self._lock:
             if self._memory is not None:
                 self._memory.limit(share)
 
+    def _load_pending_or_give_up(self) -> None:
+        try:
+            try:
+                self._load_pending()
+            except Exception as error:
+                # Not by `make_room`: whoever waits for this thread has the lock.
+                if self._memory is None or not self._memory.make_room(error):
+                    raise
+                self._load_pending()
+        except Exception as error:
+            # Raises where it is the destination that does not answer, and not the package.
+            self._client.execute_sql("SELECT 1")
+            logger.warning(
+                "An earlier record cannot be finished and is made anew (%s).", type(error).__name__
+            )
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Let go of what is pending: as on an empty disk, from which any machine starts."""
+        self._pipeline.drop()
+        self._pipeline = self._own_pipeline()
+
     def _load_pending(self) -> None:
-        self._pipeline.run()
+        self._pipeline.run().raise_on_failed_jobs()
 
     def _run(self, resources: list[DltResource]) -> None:
         info: LoadInfo = self._pipeline.run(
@@ -234,6 +287,18 @@ class Warehouse:
                 thread.submit(work).result()
             finally:
                 self._outer.activate()
+
+
+def _escaped_rows(rows: pa.Table) -> pa.Table:
+    """``rows`` with every text `escaped`; Arrow's text is UTF-8, so only NUL can be in it."""
+    for position, field in enumerate(rows.schema):
+        if not pa.types.is_string(field.type):
+            continue
+        column = rows.column(position)
+        if pc.any(pc.match_substring(column, "\x00")).as_py():
+            column = pc.replace_substring(column, "\x00", "\\u0000")
+            rows = rows.set_column(position, field, column)
+    return rows
 
 
 def _is_conflict(error: BaseException) -> bool:
