@@ -29,6 +29,7 @@ from amplemarket_source.transform.match import ROWS_OF_A_PAGE, echo_schema, left
 from amplemarket_source.transform.outcomes import echoes, extras_by_row, request_table, result_table
 from amplemarket_source.transform.strict import StrictParser
 from amplemarket_source.transform.tolerant import TolerantParser
+from amplemarket_source.transform.values import LONGEST_ID
 from amplemarket_source.workbench import Workbench
 
 __all__ = ["TableBatch", "TableBuilder", "gathered"]
@@ -100,7 +101,7 @@ class TableBuilder:
         yield {
             "enrichment_results": self._first_of_each_lead(results),
             "enrichment_requests": request_table(answer, matched, self._load_id, self._now()),
-            "rejects": reject_table(self._first_of_each(rejects), self._load_id, self._now()),
+            "rejects": reject_table(self._in_parts(rejects), self._load_id, self._now()),
         }
 
     def _first_of_each_lead(self, results: pa.Table) -> pa.Table:
@@ -113,6 +114,11 @@ class TableBuilder:
             if kind_and_key.partition(":")[2] in self._asked_twice:
                 self._answered.add(kind_and_key)
         return results.filter(pa.array(keep, pa.bool_()))
+
+    def _in_parts(self, rejects: list[Reject]) -> Iterator[Reject]:
+        """Those that are new in this load, each short enough for the destination."""
+        for reject in self._first_of_each(rejects):
+            yield from reject.parts(self._registry.limits.text_bytes)
 
     def _first_of_each(self, rejects: list[Reject]) -> list[Reject]:
         """``rejects`` without those that this load has already."""
@@ -250,7 +256,9 @@ def _has_status(rows: pa.StructArray, status: str) -> pa.BooleanArray:
 
 def _require_ids(entities: pa.StructArray) -> None:
     identities = pc.struct_field(entities, "id")
-    if identities.null_count or pc.any(pc.equal(identities, "")).as_py():
+    lengths = pc.utf8_length(identities)
+    is_odd = pc.or_(pc.equal(lengths, 0), pc.greater(lengths, LONGEST_ID))
+    if identities.null_count or pc.any(is_odd).as_py():
         raise pa.ArrowInvalid("an entity without an id")
 
 

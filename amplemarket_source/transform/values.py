@@ -29,6 +29,7 @@ from amplemarket_source.schema.table import DataType
 from amplemarket_source.storable import is_clean
 
 __all__ = [
+    "LONGEST_ID",
     "Lossy",
     "coerce",
     "common_type",
@@ -39,6 +40,9 @@ __all__ = [
 ]
 
 _EXACT_FLOAT = 2**53
+
+LONGEST_ID = 1_000
+"""Characters of an id; those of the API have 36. It is in every child row of its person."""
 
 
 def json_text(value: Any) -> str:
@@ -121,8 +125,10 @@ def identity_of(entity: Any) -> str | None:
     identity = entity.get("id") if isinstance(entity, dict) else None
     if isinstance(identity, int) and not isinstance(identity, bool):
         return str(identity)
-    # Cleaned, the ids of two people could become one.
-    return identity if isinstance(identity, str) and identity and is_clean(identity) else None
+    if not isinstance(identity, str) or not 0 < len(identity) <= LONGEST_ID:
+        return None
+    # Cleaned or cut, the ids of two people could become one.
+    return identity if is_clean(identity) else None
 
 
 def _text(value: Any) -> str:
