@@ -35,6 +35,7 @@ __all__ = [
     "Repeated",
     "decode_at",
     "is_deep",
+    "page_members",
     "page_text",
     "placed_rows",
     "read_rows",
@@ -174,6 +175,19 @@ def read_rows(body: bytes) -> list[Any]:
         ValueError: the body is no JSON object, which the API client would not have let pass.
     """
     return [row.value for row in placed_rows(page_text(body))]
+
+
+def page_members(body: bytes) -> list[tuple[str, Any]]:
+    """The members of the page itself, ``results`` among them; of every one where a key comes twice.
+
+    Raises:
+        ValueError: as `read_rows`.
+    """
+    text = page_text(body)
+    document, _ = decode_at(text, _skip(text, 0))
+    if not isinstance(document, dict):
+        raise ValueError("not a JSON object")
+    return [*document.items(), *replaced_values(document)]
 
 
 def placed_rows(text: str) -> Iterator[PlacedRow]:

@@ -26,7 +26,7 @@ from amplemarket_source.errors import (
     RequestRefused,
 )
 from amplemarket_source.lenient_json import shallow
-from amplemarket_source.storable import escaped
+from amplemarket_source.storable import escaped, is_clean
 
 __all__ = [
     "LONGEST_WAIT",
@@ -162,10 +162,10 @@ def require_json(response: Response) -> Response:
 def read_json(body: bytes, shape: type[_T], lenient_shape: type[_T]) -> _T:
     """A JSON body as ``shape``, also where a single value somewhere in it is no strict JSON.
 
-    A lone surrogate, NaN, a raw control character or a byte that is no UTF-8 concerns one value of
-    a page that was paid for, as does a value that is nested so deeply that no parser takes it. The
-    standard library reads over them, slowly, once what is too deep is text; a body that was cut
-    fails there too.
+    A lone surrogate, NaN, 1e400, a raw control character or a byte that is no UTF-8 concerns one
+    value of a page that was paid for, as does a value that is nested so deeply that no parser takes
+    it. The standard library reads over them, slowly, once what is too deep is text; a body that was
+    cut fails there too.
 
     Args:
         body: JSON text.
@@ -178,18 +178,23 @@ def read_json(body: bytes, shape: type[_T], lenient_shape: type[_T]) -> _T:
     """
     try:
         return msgspec.json.decode(body, type=shape)
-    except msgspec.ValidationError:
-        raise
+    except msgspec.ValidationError as invalid:
+        what = str(invalid)
+        if not what.startswith("Number out of range"):
+            raise
     except RecursionError:
         what = "nested too deeply, and not closed"
     except msgspec.DecodeError as malformed:
         what = str(malformed)
     try:
         text = shallow(body.decode("utf-8", "replace"))
-        # Numbers as text: an integer of 5,000 digits is one value's trouble as well.
-        document = json.loads(text, strict=False, parse_int=str, parse_float=str)
+        # Integers as text: one of 5,000 digits is one value's trouble as well.
+        document = json.loads(text, strict=False, parse_int=str)
     except (ValueError, RecursionError):
         raise UnreadableBodyError(what) from None
+    if isinstance(document, dict):
+        # msgspec cannot compare a name that has no UTF-8; none that is read is like that.
+        document = {name: value for name, value in document.items() if is_clean(name)}
     return msgspec.convert(document, lenient_shape)
 
 

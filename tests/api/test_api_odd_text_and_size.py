@@ -97,6 +97,19 @@ def test_what_errors_say_is_escaped(server: ScriptedServer, api: EnrichmentApi) 
     assert (found.detail, found.pointer) == (r"b\u0000c", r"\u0000")
 
 
+@pytest.mark.parametrize(
+    "member",
+    [r'"\ud83d": 1', r'"a\u0000": "\ud83d"', '"total": 1e999', '"_errors": [1e999]', '"x": NaN'],
+)
+def test_one_odd_member_of_a_page_is_not_the_page(
+    server: ScriptedServer, api: EnrichmentApi, member: str
+) -> None:
+    rows = '"results": [{"id": 1e999, "status": "not_found"}]'
+    server.script(respond(200, f'{{{member}, "id": 18, "status": "completed", {rows}}}'.encode()))
+    page = api.read(PEOPLE, "18")
+    assert (page.terminal, page.row_count) == (True, 1)
+
+
 def test_what_a_refusal_says_is_escaped(server: ScriptedServer, api: EnrichmentApi) -> None:
     refused = json.dumps({"_errors": [{"code": "a\ud83d\x00"}], "object": "error"}).encode()
     server.script(respond(404, refused))
