@@ -184,6 +184,8 @@ def read_json(body: bytes, shape: type[_T], lenient_shape: type[_T]) -> _T:
             raise
     except RecursionError:
         what = "nested too deeply, and not closed"
+    except UnicodeDecodeError:
+        what = "bytes that are no UTF-8"
     except msgspec.DecodeError as malformed:
         what = str(malformed)
     try:

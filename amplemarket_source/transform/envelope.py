@@ -51,7 +51,7 @@ def plain_members(body: bytes) -> Iterable[tuple[str, Any]]:
     """The undocumented members of a page that the strict way has read; the rows are not decoded."""
     try:
         members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, RecursionError):  # stricter still than Arrow
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # stricter still than Arrow
         return page_members(body)
     return [
         (key, decode_at(bytes(raw).decode(), 0)[0])

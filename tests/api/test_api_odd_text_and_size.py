@@ -99,13 +99,21 @@ def test_what_errors_say_is_escaped(server: ScriptedServer, api: EnrichmentApi) 
 
 @pytest.mark.parametrize(
     "member",
-    [r'"\ud83d": 1', r'"a\u0000": "\ud83d"', '"total": 1e999', '"_errors": [1e999]', '"x": NaN'],
+    [
+        r'"\ud83d": 1',
+        r'"a\u0000": "\ud83d"',
+        '"total": 1e999',
+        '"_errors": [1e999]',
+        '"x": NaN',
+        '"_errors": ["\xff"]',
+    ],
 )
 def test_one_odd_member_of_a_page_is_not_the_page(
     server: ScriptedServer, api: EnrichmentApi, member: str
 ) -> None:
     rows = '"results": [{"id": 1e999, "status": "not_found"}]'
-    server.script(respond(200, f'{{{member}, "id": 18, "status": "completed", {rows}}}'.encode()))
+    text = f'{{{member}, "id": 18, "status": "completed", {rows}}}'
+    server.script(respond(200, text.encode("latin-1")))
     page = api.read(PEOPLE, "18")
     assert (page.terminal, page.row_count) == (True, 1)
 
