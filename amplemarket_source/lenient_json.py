@@ -7,7 +7,7 @@ a key twice in one object         `Repeated`: the last value, and those it repla
 bytes that are no UTF-8           half surrogate pairs (U+DC80 ...), one for each byte
 raw control characters            as they are
 integers of any length            exact
-numbers too large for a float     ``Decimal``
+numbers too large for a float     ``Decimal``; past that, a string with the number's text
 NaN, Infinity                     floats
 more than `MOST_LEVELS` levels    what is deeper as a string with its JSON text
 ================================  ============================================================
@@ -26,7 +26,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Repeated",
     "decode_at",
     "is_deep",
+    "page_members",
     "page_text",
     "placed_rows",
     "read_rows",
@@ -88,9 +89,14 @@ def _integer(literal: str) -> int | Decimal:
         return Decimal(literal)
 
 
-def _number(literal: str) -> float | Decimal:
+def _number(literal: str) -> float | Decimal | str:
     value = float(literal)
-    return value if math.isfinite(value) else Decimal(literal)
+    if math.isfinite(value):
+        return value
+    try:
+        return Decimal(literal)
+    except InvalidOperation:  # an exponent of more than eighteen digits
+        return literal
 
 
 _DECODER = json.JSONDecoder(
@@ -100,7 +106,9 @@ _DECODER = json.JSONDecoder(
 MOST_LEVELS = 64
 
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', re.DOTALL)
+# A text that never ends is a token as well: looking for its end from each of its quotes again
+# would take the square of its length.
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 
 
 def is_deep(body: bytes) -> bool:
@@ -167,6 +175,19 @@ def read_rows(body: bytes) -> list[Any]:
         ValueError: the body is no JSON object, which the API client would not have let pass.
     """
     return [row.value for row in placed_rows(page_text(body))]
+
+
+def page_members(body: bytes) -> list[tuple[str, Any]]:
+    """The members of the page itself, ``results`` among them; of every one where a key comes twice.
+
+    Raises:
+        ValueError: as `read_rows`.
+    """
+    text = page_text(body)
+    document, _ = decode_at(text, _skip(text, 0))
+    if not isinstance(document, dict):
+        raise ValueError("not a JSON object")
+    return [*document.items(), *replaced_values(document)]
 
 
 def placed_rows(text: str) -> Iterator[PlacedRow]:

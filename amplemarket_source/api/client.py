@@ -219,7 +219,8 @@ class ApiClient:
                 RemovedForPrivacy: the API said no.
             Unavailable: the failure budget is used up, or the client was closed.
             UnexpectedResponse: not JSON until the budget was used up, a link or redirect to another
-                origin, an endless redirect, a status that has no meaning here.
+                origin, an endless redirect, a status that has no meaning here, a body of more than
+                `transport.MOST_BYTES`.
         """
         located = self.locate(target)
         if params:
@@ -301,6 +302,8 @@ class ApiClient:
             redirects = _redirects(response)
             what = f"more than {_MOST_REDIRECTS} redirects" if redirects else "an unexpected status"
             raise error_about(response, UnexpectedResponse, what)
+        if response.too_large:
+            raise error_about(response, UnexpectedResponse, response.damaged)
         if response.damaged:
             return self._failed(response, Unavailable, response.damaged)
         try:

@@ -15,6 +15,7 @@ from amplemarket_source.api.pages import Page, id_of_accepted, page_from
 from amplemarket_source.api.responses import Response, error_about, read_json
 from amplemarket_source.errors import NotFound, OutcomeUnknown, UnexpectedResponse
 from amplemarket_source.model import COMPANIES, PEOPLE, Kind
+from amplemarket_source.storable import escaped
 
 __all__ = ["AccountInfo", "EnrichmentApi", "Found"]
 
@@ -266,12 +267,18 @@ class EnrichmentApi:
 
 
 def _path(kind: Kind, request_id: str) -> str:
-    return f"{kind.path}/{quote(request_id, safe='')}"
+    segment = quote(request_id, safe="")
+    if not segment.strip("."):
+        # "." and ".." would name another place than a request (RFC 3986 5.2.4).
+        segment = segment.replace(".", "%2E")
+    return f"{kind.path}/{segment}"
 
 
 def _account(response: Response) -> AccountInfo:
     account = _decode(response, _Account, _Account)
-    return AccountInfo(id="" if account.id is None else str(account.id), name=account.name or "")
+    return AccountInfo(
+        id="" if account.id is None else escaped(str(account.id)), name=escaped(account.name or "")
+    )
 
 
 def _decode(response: Response, shape: type[_T], lenient_shape: type[_T]) -> _T:

@@ -22,7 +22,7 @@ __all__ = [
 
 _SETTING = "sources.amplemarket.base_url"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
 _ENCODED_START = re.compile(r"(?:https?%(?:25)*3a|%(?:25)*2f)", re.IGNORECASE)
 _ENCODED_QUERY = re.compile(r"%(?:25)*3f.*(?:=|%(?:25)*3d)", re.IGNORECASE)
 _TWICE_ENCODED = re.compile(r"%25[0-9a-f]{2}", re.IGNORECASE)

@@ -23,10 +23,12 @@ from amplemarket_source.api.responses import (
 from amplemarket_source.clock import Clock
 from amplemarket_source.errors import ApiProblem, UnexpectedResponse
 from amplemarket_source.model import TERMINAL, Kind
+from amplemarket_source.storable import escaped, is_clean
 
 __all__ = ["Page", "id_of_accepted", "page_from"]
 
 _RUNNING = frozenset({"queued", "processing"})
+_WHOLE = re.compile(r"(\d+)\.0+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Page:
         request_id: the API's id of the enrichment request.
         status: ``queued``, ``processing``, ``completed``, ``canceled`` or ``error``.
         body: the JSON text as it came, about 500 KB for 100 people.
-        row_count: members of ``results``.
+        row_count: different members of ``results``.
         first_row: of ``results``, as a hash: two pages with one first row are one page sent twice.
         next_link: ``_links.next.href`` as the API wrote it; None on the last page.
         retry_after: seconds the API asks to wait before the next poll (0 to 3600), not jittered;
@@ -121,7 +123,8 @@ def page_from(
     status = envelope.status
     if status not in _RUNNING and status not in TERMINAL:
         raise error_about(response, UnexpectedResponse, f"unknown status {status[:40]!r}")
-    if envelope.id is not None and str(envelope.id) != request_id:
+    found_id = _identity(envelope.id)
+    if found_id is not None and _whole(found_id) != _whole(request_id):
         raise error_about(response, UnexpectedResponse, "the answer is about another request")
     problems = problems_from(envelope.errors)
     if envelope.results is None and (must_have_rows or status in TERMINAL):
@@ -137,7 +140,7 @@ def page_from(
         request_id=request_id,
         status=status,
         body=response.body,
-        row_count=len(envelope.results or ()),
+        row_count=_distinct(envelope.results or ()),
         next_link=_next_link(response, envelope.links),
         retry_after=response.retry_after(clock.now()),
         problems=problems,
@@ -157,9 +160,33 @@ def _hash_of_first(rows: Sequence[object] | None) -> int | None:
 def id_of_accepted(response: Response, kind: Kind) -> str | None:
     """The API's id of the new request as text; None where neither body nor header has one.
 
-    The body's ``id`` comes first, then the last part of the ``Location`` header.
+    The body's ``id`` comes first, then the last part of the ``Location`` header; last an ``id``
+    with characters that no URL and no destination can hold, `escaped`.
     """
-    return _id_in_body(response.body) or _id_in_location(response, kind)
+    given = _id_in_body(response.body)
+    odd = escaped(given.strip()) if isinstance(given, str) else None
+    return _identity(given) or _id_in_location(response, kind) or odd or None
+
+
+def _identity(value: object) -> str | None:
+    """An id as text, 18.0 as ``18``; None for what is none, or none that every place can hold."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        return None
+    text = str(value).strip()
+    return text or None if is_clean(text) else None
+
+
+def _whole(request_id: str) -> str:
+    """What 18, 18.0, ``"18"`` and ``"18.0"`` have in common (api-notes: request-id)."""
+    whole = _WHOLE.fullmatch(request_id)
+    return whole[1] if whole else request_id
+
+
+def _distinct(rows: Sequence[Any]) -> int:
+    """How many rows there are, each counted once however often it is repeated."""
+    return len({bytes(row) if isinstance(row, msgspec.Raw) else repr(row) for row in rows})
 
 
 def _next_link(response: Response, links: object) -> str | None:
@@ -191,15 +218,12 @@ class _Submitted(msgspec.Struct):
     id: Any = None
 
 
-def _id_in_body(body: bytes) -> str | None:
+def _id_in_body(body: bytes) -> object:
     """An integer by the guide, a string in the paths of the reference (api-notes: request-id)."""
     try:
-        found = read_json(body, _Submitted, _Submitted).id
+        return read_json(body, _Submitted, _Submitted).id
     except (UnreadableBodyError, msgspec.ValidationError):
         return None
-    if isinstance(found, bool) or not isinstance(found, (int, str)):
-        return None
-    return str(found).strip() or None
 
 
 def _id_in_location(response: Response, kind: Kind) -> str | None:

@@ -26,6 +26,7 @@ from amplemarket_source.errors import (
     RequestRefused,
 )
 from amplemarket_source.lenient_json import shallow
+from amplemarket_source.storable import escaped, is_clean
 
 __all__ = [
     "LONGEST_WAIT",
@@ -87,6 +88,8 @@ class Response:
         elapsed: seconds from sending to the last byte.
         damaged: why ``body`` is not whole; empty when it is. Only a POST returns such a response,
             because there the headers alone are worth having.
+        too_large: what is missing was not read because there is too much of it; asking again will
+            not help.
 
     Example::
 
@@ -103,6 +106,7 @@ class Response:
     trace_id: str | None
     elapsed: float
     damaged: str = ""
+    too_large: bool = False
 
     def retry_after(self, now: datetime) -> float | None:
         """Seconds the API asks to wait (0 to 3600), or None; see `parse_retry_after`."""
@@ -158,10 +162,10 @@ def require_json(response: Response) -> Response:
 def read_json(body: bytes, shape: type[_T], lenient_shape: type[_T]) -> _T:
     """A JSON body as ``shape``, also where a single value somewhere in it is no strict JSON.
 
-    A lone surrogate, NaN, a raw control character or a byte that is no UTF-8 concerns one value of
-    a page that was paid for, as does a value that is nested so deeply that no parser takes it. The
-    standard library reads over them, slowly, once what is too deep is text; a body that was cut
-    fails there too.
+    A lone surrogate, NaN, 1e400, a raw control character or a byte that is no UTF-8 concerns one
+    value of a page that was paid for, as does a value that is nested so deeply that no parser takes
+    it. The standard library reads over them, slowly, once what is too deep is text; a body that was
+    cut fails there too.
 
     Args:
         body: JSON text.
@@ -174,18 +178,25 @@ def read_json(body: bytes, shape: type[_T], lenient_shape: type[_T]) -> _T:
     """
     try:
         return msgspec.json.decode(body, type=shape)
-    except msgspec.ValidationError:
-        raise
+    except msgspec.ValidationError as invalid:
+        what = str(invalid)
+        if not what.startswith("Number out of range"):
+            raise
     except RecursionError:
         what = "nested too deeply, and not closed"
+    except UnicodeDecodeError:
+        what = "bytes that are no UTF-8"
     except msgspec.DecodeError as malformed:
         what = str(malformed)
     try:
         text = shallow(body.decode("utf-8", "replace"))
-        # Numbers as text: an integer of 5,000 digits is one value's trouble as well.
-        document = json.loads(text, strict=False, parse_int=str, parse_float=str)
+        # Integers as text: one of 5,000 digits is one value's trouble as well.
+        document = json.loads(text, strict=False, parse_int=str)
     except (ValueError, RecursionError):
         raise UnreadableBodyError(what) from None
+    if isinstance(document, dict):
+        # msgspec cannot compare a name that has no UTF-8; none that is read is like that.
+        document = {name: value for name, value in document.items() if is_clean(name)}
     return msgspec.convert(document, lenient_shape)
 
 
@@ -286,4 +297,4 @@ def _problem(item: dict[str, Any]) -> ApiProblem:
 def _text(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return ""
-    return str(value)[:_LONGEST_TEXT]
+    return escaped(str(value)[:_LONGEST_TEXT])

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -23,8 +24,14 @@ from amplemarket_source.api.links import is_loopback
 from amplemarket_source.api.responses import Response
 from amplemarket_source.clock import Clock
 
-__all__ = ["Timeouts", "Transport", "TransportFailure"]
+__all__ = ["MOST_BYTES", "Timeouts", "Transport", "TransportFailure"]
 
+MOST_BYTES = 64_000_000
+"""Of a response's body, as it comes and again once unpacked. A page of 100 people has half a
+megabyte; the largest request, 10,000 leads, would fit in one page of 6 kB a person
+(api-notes: page-size, batch-size). Two kilobytes of gzip can unpack to all memory there is."""
+
+_GZIP = 16 + zlib.MAX_WBITS  # zlib's number for gzip
 _USER_AGENT = "dlt-source-amplemarket"
 _IDLE_SECONDS = 30.0
 # httpx raises these before the first byte of the request is written: no connection (TLS and a
@@ -111,6 +118,7 @@ class Transport:
             {
                 "Authorization": f"Bearer {api_key}",  # (api-notes: address-and-key)
                 "Accept": "application/json",
+                "Accept-Encoding": "gzip",
                 "User-Agent": _USER_AGENT,
             }
         )
@@ -164,7 +172,7 @@ class Transport:
                     method, self._origin + target, content=body, headers=headers
                 ) as received,
             ):
-                content, damaged = self._read(received, started)
+                content, damaged, too_large = self._read(received, started)
         except _NEVER_LEFT as error:
             return TransportFailure(self._describe(error), may_have_arrived=False)
         except httpx.TransportError as error:
@@ -180,24 +188,30 @@ class Transport:
             trace_id=received.headers.get("x-request-id"),
             elapsed=self._clock.monotonic() - started,
             damaged=damaged,
+            too_large=too_large,
         )
 
-    def _read(self, received: httpx.Response, started: float) -> tuple[bytes, str]:
-        """The decoded body, and why it is not whole."""
-        pieces = []
+    def _read(self, received: httpx.Response, started: float) -> tuple[bytes, str, bool]:
+        """The decoded body; why it is not whole; whether that is because of its size."""
+        pieces, size = [], 0
         # Raw, because the decoded stream stays silent while compressed bytes drip.
         try:
             for piece in received.iter_raw():
                 pieces.append(piece)
+                size += len(piece)
+                if size > MOST_BYTES:
+                    return b"", _TOO_LARGE, True
                 if self._clock.monotonic() - started > self._timeouts.total:
-                    return b"", f"the answer took longer than {self._timeouts.total:g} s"
+                    return b"", f"the answer took longer than {self._timeouts.total:g} s", False
         except httpx.TransportError as error:
-            return b"", self._describe(error)
-        try:
-            whole = httpx.Response(200, headers=received.headers, content=b"".join(pieces))
-        except httpx.DecodingError:
-            return b"", "the body's compression is damaged"
-        return whole.content, ""
+            return b"", self._describe(error), False
+        body = b"".join(pieces)
+        coding = received.headers.get("content-encoding", "identity").strip().lower()
+        if coding == "identity":
+            return body, "", False
+        if coding != "gzip":
+            return b"", "the body is encoded in a way that was not asked for", False
+        return _unpacked(body)
 
     def _describe(self, error: httpx.TransportError) -> str:
         if isinstance(error, httpx.ConnectTimeout):
@@ -211,6 +225,21 @@ class Transport:
 
     def close(self) -> None:
         self._closing.close()
+
+
+_TOO_LARGE = f"the answer is larger than {MOST_BYTES // 1_000_000} MB"
+
+
+def _unpacked(body: bytes) -> tuple[bytes, str, bool]:
+    """The same of a body in gzip; no more is unpacked than may be kept."""
+    unpacker = zlib.decompressobj(_GZIP)
+    try:
+        content = unpacker.decompress(body, MOST_BYTES + 1)
+    except zlib.error:
+        return b"", "the body's compression is damaged", False
+    if len(content) > MOST_BYTES:
+        return b"", _TOO_LARGE, True
+    return (content, "", False) if unpacker.eof else (b"", "the body's compression is cut", False)
 
 
 def _outside_our_calls(_: logging.LogRecord) -> bool:

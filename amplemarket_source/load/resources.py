@@ -37,6 +37,7 @@ from amplemarket_source.schema.tables import (
 from amplemarket_source.session import Session
 from amplemarket_source.transform.builder import TableBatch, TableBuilder, gathered
 from amplemarket_source.transform.outcomes import without_lost_answers
+from amplemarket_source.warehouse.capabilities import limits_of
 
 __all__ = ["read_requests", "resources"]
 
@@ -90,6 +91,7 @@ def read_requests(
         registry: the columns of the destination; grows with what arrives.
         load_id: the dlt load that takes the rows.
     """
+    registry.limits = limits_of(session.pipeline)
     if session.settings.schema_contract is not None:
         registry.contract = SchemaContract.of(session.settings.schema_contract)
     builder = TableBuilder(registry, load_id, session.workbench, session.clock.now)

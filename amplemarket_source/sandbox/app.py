@@ -6,7 +6,6 @@ Below them what each documented endpoint does, and how an answer travels.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -69,11 +68,9 @@ def _exchange(sandbox: Sandbox, request: Request) -> Exchange:
 def _served(sandbox: Sandbox, endpoint: Endpoint) -> Handler:
     async def serve(request: Request) -> Response:
         exchange = _exchange(sandbox, request)
-        number = request.path_params.get("number", "")
-        if re.fullmatch(r"[0-9]{1,9}", number):
-            enrichment = sandbox.requests.get(int(number))
-            if enrichment is not None and enrichment.kind is endpoint.kind:
-                exchange.enrichment = enrichment
+        enrichment = sandbox.request(request.path_params.get("number", ""))
+        if enrichment is not None and enrichment.kind is endpoint.kind:
+            exchange.enrichment = enrichment
         sandbox.faults.apply("arrival", exchange)
         if exchange.answer is None:
             exchange.body = await request.body()
@@ -160,7 +157,8 @@ def _json(document: Any, status: int) -> Response:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A route: ``{number}`` in the path is the id of an enrichment request of ``kind``."""
+    """A route: ``{number:path}`` is the id of an enrichment request of ``kind``, which a fault may
+    have given a slash."""
 
     method: str
     path: str
@@ -260,8 +258,8 @@ ENDPOINTS = (
         for kind in (PEOPLE, COMPANIES)
         for endpoint in (
             Endpoint("POST", kind.path, _start(kind), kind),
-            Endpoint("GET", f"{kind.path}/{{number}}", _read, kind),
-            Endpoint("PATCH", f"{kind.path}/{{number}}", _cancel, kind),
+            Endpoint("GET", f"{kind.path}/{{number:path}}", _read, kind),
+            Endpoint("PATCH", f"{kind.path}/{{number:path}}", _cancel, kind),
             Endpoint("GET", f"/{kind.name}/find", _find(kind), kind),
         )
     ),
@@ -278,6 +276,9 @@ def deliver(answer: SandboxResponse, transports: Transports) -> Response:
     return _Accident(answer, transports)
 
 
+_BLANKS = b" " * (1 << 20)
+
+
 class _Accident(Response):
     def __init__(self, answer: SandboxResponse, transports: Transports) -> None:
         self._answer = answer
@@ -285,7 +286,9 @@ class _Accident(Response):
         super().__init__(answer.render(), answer.status, answer.headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._answer.delivery in ("cut", "drip"):
+        if self._answer.delivery == "endless":
+            del self.headers["content-length"]
+        if self._answer.delivery in ("cut", "drip", "endless"):
             await send(
                 {
                     "type": "http.response.start",
@@ -306,6 +309,9 @@ class _Accident(Response):
             await asyncio.sleep(0)  # abort() would throw away what is not written yet
             return
         gone = asyncio.ensure_future(_gone(receive))
+        while self._answer.delivery == "endless" and not gone.done():
+            await send({"type": "http.response.body", "body": _BLANKS, "more_body": True})
+            await asyncio.sleep(0)
         for place in range(len(body)):
             chunk = {"body": body[place : place + 1], "more_body": place + 1 < len(body)}
             await send({"type": "http.response.body", **chunk})

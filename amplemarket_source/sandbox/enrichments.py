@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from typing import Any, Literal
+from urllib.parse import quote
 
 import orjson
 
@@ -41,6 +42,9 @@ class Enrichment:
     Args:
         number: the request's id.
         first_row: the id of its first row; row ids count on through all requests.
+
+    Attributes:
+        public_id: what clients are told, and ask by; the number, unless a fault has changed it.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class Enrichment:
         clock: Clock,
     ) -> None:
         self.id = number
+        self.public_id: int | str = number
         self.first_row = first_row
         self.kind = kind
         self.count = len(batch.leads)
@@ -74,7 +79,8 @@ class Enrichment:
 
     @property
     def path(self) -> str:
-        return f"{self.kind.path}/{self.id}"
+        segment = quote(str(self.public_id), safe="")
+        return f"{self.kind.path}/{segment if segment.strip('.') else segment.replace('.', '%2E')}"
 
     @property
     def is_open(self) -> bool:
@@ -167,7 +173,7 @@ class Enrichment:
             if rows and start > 0:
                 links["prev"] = {"href": f"{href}&page[before]={rows[0]['id']}"}
         document: dict[str, Any] = {
-            "id": self.id,
+            "id": self.public_id,
             "object": OBJECTS[self.kind.name],
             "status": self.status,
             "results": rows,

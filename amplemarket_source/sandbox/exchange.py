@@ -14,7 +14,7 @@ from amplemarket_source.sandbox.options import SandboxOptions
 
 __all__ = ["Exchange", "SandboxResponse", "insufficient", "refusal"]
 
-Delivery = Literal["whole", "drop", "hang", "cut", "drip"]
+Delivery = Literal["whole", "drop", "hang", "cut", "drip", "endless"]
 
 
 @dataclass

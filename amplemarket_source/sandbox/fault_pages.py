@@ -1,6 +1,7 @@
 """What fault switches do to the rows and links of a page.
 
-All but ``drop_id`` leave an answer alone that is not a page of a request that has ended.
+All but ``drop_id`` and ``accepted_id`` leave an answer alone that is not a page of a request that
+has ended.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from amplemarket_source.sandbox.options import KINDS
 
 __all__ = [
     "ELSEWHERE",
+    "accepted_id",
     "drop_id",
     "echo_linkedin_id",
     "echo_partial",
@@ -32,6 +34,7 @@ __all__ = [
     "rows_duplicated",
     "rows_extra",
     "rows_missing",
+    "rows_repeated",
     "rows_shuffled",
 ]
 
@@ -50,6 +53,17 @@ def drop_id(exchange: Exchange, _: Any) -> bool:
         return False
     del answer.document["id"], answer.document["_links"]
     answer.headers.pop("Location", None)
+    return True
+
+
+def accepted_id(exchange: Exchange, value: Any) -> bool:
+    """An accepted POST's request, by another id from now on, ``value``."""
+    enrichment, answer = exchange.enrichment, exchange.answer
+    if enrichment is None or answer is None or answer.document is None or answer.status != 202:
+        return False
+    enrichment.public_id = value
+    answer.document |= {"id": value, "_links": {"self": {"href": enrichment.path}}}
+    answer.headers["Location"] = enrichment.path
     return True
 
 
@@ -181,6 +195,12 @@ def rows_shuffled(rows: list[Document]) -> None:
 @_on_rows
 def rows_duplicated(rows: list[Document]) -> None:
     rows.append(rows[0])
+
+
+@_on_page
+def rows_repeated(_: Exchange, document: Document, value: Any) -> bool:
+    document["results"] *= int(value or 2)
+    return bool(document["results"])
 
 
 @_on_rows

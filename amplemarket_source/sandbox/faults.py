@@ -127,6 +127,11 @@ def _damaged_gzip(body: bytes) -> bytes:
     return bytes(packed[:-8])
 
 
+def _bomb(exchange: Exchange, value: Any) -> bool:
+    blanks = b" " * (int(value or 100) * 1_000_000)
+    return _content(lambda _: gzip.compress(blanks, 1), Content_Encoding="gzip")(exchange, None)
+
+
 def _other_body(exchange: Exchange, value: Any) -> bool:
     return _content(lambda _: (value or "").encode())(exchange, None)
 
@@ -188,6 +193,8 @@ _ROWS: tuple[_Row, ...] = (
      "the POST is accepted, the answer is 503 all the same"),
     ("post_no_id", "document", _POST, pages.drop_id,
      "202 without id, Location and links, though the POST is accepted"),
+    ("accepted_id", "document", _POST, pages.accepted_id,
+     "the request gets another id (value: the id, as text)"),
     ("post_429", "arrival", _POST, _LIMITED, "429 with Retry-After, nothing is accepted"),
     ("insufficient_at_once", "arrival", _POST,
      _answer(lambda exchange: insufficient(exchange.options)),
@@ -231,6 +238,9 @@ _ROWS: tuple[_Row, ...] = (
      "the body comes byte by byte (value: seconds between two)"),
     ("bad_gzip", "delivery", _POLL, _content(_damaged_gzip, Content_Encoding="gzip"),
      "a body in gzip that cannot be read"),
+    ("gzip_bomb", "delivery", _POLL, _bomb,
+     "a small body in gzip that unpacks to blanks (value: megabytes of them)"),
+    ("endless_body", "delivery", _POLL, _deliver("endless"), "a body of blanks that never ends"),
     ("wrong_content_type", "delivery", _POLL, _content_type,
      "the right body as text/plain (value: another type)"),
     ("replace_text", "delivery", _POLL, _replace_text,
@@ -260,6 +270,8 @@ _ROWS: tuple[_Row, ...] = (
     ("rows_shuffled", "document", _POLL, pages.rows_shuffled, "rows in another order"),
     ("rows_duplicated", "document", _POLL, pages.rows_duplicated,
      "each page has its first row twice"),
+    ("rows_repeated", "document", _POLL, pages.rows_repeated,
+     "each page has all its rows again (value: how often)"),
     ("echo_linkedin_id", "document", _POLL, pages.echo_linkedin_id,
      "rows echo linkedin_id, the older key, for linkedin_url"),
     ("echo_partial", "document", _POLL, pages.echo_partial,

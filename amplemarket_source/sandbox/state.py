@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -157,6 +158,13 @@ class Sandbox:
         self._next_row += enrichment.count
         self.requests[number] = enrichment
         return enrichment
+
+    def request(self, public_id: str) -> Enrichment | None:
+        """The request that clients know by this id."""
+        if re.fullmatch(r"[0-9]{1,9}", public_id):
+            return self.requests.get(int(public_id))
+        named = (one for one in list(self.requests.values()) if one.public_id == public_id)
+        return next(named, None)
 
     def is_out_of_credits(self, kind: Kind) -> bool:
         """Not even one found entity could be paid."""

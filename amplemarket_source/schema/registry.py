@@ -78,7 +78,7 @@ from amplemarket_source.schema.fields import Field, Path, field_at
 from amplemarket_source.schema.table import ARROW_TYPES, Column, DataType, Table
 from amplemarket_source.schema.tables import ENRICHMENT_RESULTS, PEOPLE_TABLES, TABLES
 
-__all__ = ["MOST_COLUMNS", "ColumnRegistry", "SchemaContract", "annotate_new"]
+__all__ = ["MOST_COLUMNS", "ColumnRegistry", "Limits", "SchemaContract", "annotate_new"]
 
 
 _Mode = Literal["evolve", "discard_value", "discard_row", "freeze"]
@@ -145,6 +145,24 @@ MOST_COLUMNS = 1000
 """A table with more takes no new ones: a map whose keys are data must not break the destination.
 SQL Server ends at 1,024 columns, PostgreSQL at 1,600 (api-notes: column-limits)."""
 
+
+@dataclass(frozen=True)
+class Limits:
+    """What a table of the destination can hold; the rest is in ``rejects``.
+
+    Attributes:
+        columns: a table with that many takes no new ones.
+        text_bytes: of one value.
+    """
+
+    columns: int = MOST_COLUMNS
+    text_bytes: int = 1 << 30
+
+    def holds(self, text: str) -> bool:
+        """Whether a text is short enough."""
+        return len(text) <= self.text_bytes // 4 or len(text.encode()) <= self.text_bytes
+
+
 _REFUSED = "in rejects"
 
 
@@ -156,8 +174,9 @@ class ColumnRegistry:
 
     Attributes:
         contract: whether new fields become columns.
+        limits: how many columns a table may have, and how long a text may be.
         new_fields: columns met for the first time, ``table.column``, with their type; ``in
-            rejects`` for fields that the contract keeps from becoming one.
+            rejects`` for fields that the contract or the limits keep from becoming one.
     """
 
     def __init__(
@@ -166,6 +185,7 @@ class ColumnRegistry:
         contract: SchemaContract = SchemaContract(),
     ) -> None:
         self.contract = contract
+        self.limits = Limits()
         self._columns: dict[str, dict[str, DataType]] = {}
         self._fields: dict[tuple[str, Path], Field] = {}
         self._schemas: dict[str, pa.Schema] = {}
@@ -213,7 +233,7 @@ class ColumnRegistry:
         """How many new columns the table takes; none where the contract takes none."""
         if not self.contract.takes_new:
             return 0
-        return MOST_COLUMNS - len(self._columns[table.name])
+        return self.limits.columns - len(self._columns[table.name])
 
     def learn(self, table: Table, name: str, data_type: DataType) -> None:
         """Give a new column its type, for ever."""

@@ -46,6 +46,23 @@ class Reject:
         parts = (self.stage, self.reason, self.lead_key or "", self.entity_id or "", self.raw)
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
+    def parts(self, most_bytes: int) -> list[Reject]:
+        """The reject; in several, where its raw text is longer than a column takes.
+
+        Their reasons end in ``(part 1 of 2 of 1a2b3c4d)``; what belongs together ends alike.
+        """
+        pieces = range(0, len(self.raw), most_bytes)
+        if len(pieces) <= 1:
+            return [self]
+        return [
+            replace(
+                self,
+                reason=f"{self.reason} (part {number} of {len(pieces)} of {self.reject_id[:8]})",
+                raw=self.raw[start : start + most_bytes],
+            )
+            for number, start in enumerate(pieces, start=1)
+        ]
+
 
 def with_lead_keys(rejects: Iterable[Reject], matched: pa.Table) -> list[Reject]:
     """``rejects``, each with the lead whose row it comes from.

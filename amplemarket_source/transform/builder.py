@@ -15,20 +15,24 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from amplemarket_source.lenient_json import page_members
 from amplemarket_source.model import KINDS, PEOPLE, Kind
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.schema.fields import ROW_FIELDS, echo_names
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.rejects import Reject, reject_table, with_lead_keys
+from amplemarket_source.transform.envelope import MEMBERS, plain_members, undocumented
 from amplemarket_source.transform.flatten import Flattener, Lineage, field_of
 from amplemarket_source.transform.match import ROWS_OF_A_PAGE, echo_schema, leftover_rejects, match
 from amplemarket_source.transform.outcomes import echoes, extras_by_row, request_table, result_table
 from amplemarket_source.transform.strict import StrictParser
 from amplemarket_source.transform.tolerant import TolerantParser
+from amplemarket_source.transform.values import LONGEST_ID
 from amplemarket_source.workbench import Workbench
 
 __all__ = ["TableBatch", "TableBuilder", "gathered"]
@@ -46,6 +50,12 @@ class _Request:
     echoes: list[pa.Table] = field(default_factory=list)
     extras: list[pa.Table] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    members: dict[str, Reject] = field(default_factory=dict)
+
+    def keep_members(self, members: Iterable[tuple[str, Any]], registry: ColumnRegistry) -> None:
+        """Keep what is undocumented of a page itself; the same on every page is kept once."""
+        for reject in undocumented(members, self.lineage.request_id, registry):
+            self.members[reject.reject_id] = reject
 
 
 class TableBuilder:
@@ -95,12 +105,13 @@ class TableBuilder:
         rows = pa.concat_tables(request.echoes or [echo_schema(kind).empty_table()])
         matched = match(answer.record, rows, self._workbench)
         results = result_table(answer, matched, request.extras, self._registry, self._load_id)
-        rejects = with_lead_keys(request.rejects, matched.results)
+        rejects = [*request.members.values()]
+        rejects += with_lead_keys(request.rejects, matched.results)
         rejects += leftover_rejects(matched.leftover, answer.pages)
         yield {
             "enrichment_results": self._first_of_each_lead(results),
             "enrichment_requests": request_table(answer, matched, self._load_id, self._now()),
-            "rejects": reject_table(self._first_of_each(rejects), self._load_id, self._now()),
+            "rejects": reject_table(self._in_parts(rejects), self._load_id, self._now()),
         }
 
     def _first_of_each_lead(self, results: pa.Table) -> pa.Table:
@@ -113,6 +124,11 @@ class TableBuilder:
             if kind_and_key.partition(":")[2] in self._asked_twice:
                 self._answered.add(kind_and_key)
         return results.filter(pa.array(keep, pa.bool_()))
+
+    def _in_parts(self, rejects: list[Reject]) -> Iterator[Reject]:
+        """Those that are new in this load, each short enough for the destination."""
+        for reject in self._first_of_each(rejects):
+            yield from reject.parts(self._registry.limits.text_bytes)
 
     def _first_of_each(self, rejects: list[Reject]) -> list[Reject]:
         """``rejects`` without those that this load has already."""
@@ -135,14 +151,20 @@ class TableBuilder:
             yield tables
 
     def _strictly(self, request: _Request, bodies: list[bytes], first: int) -> TableBatch:
-        rows = self._strict[request.kind.name].parse(bodies)
+        parser = self._strict[request.kind.name]
+        rows = parser.parse(bodies)
         with self._registry.attempt():
-            return self._tables(request, rows, _only_found(rows), first, self._nested)
+            tables = self._tables(request, rows, _only_found(rows), first, self._nested)
+        if parser.members - MEMBERS:
+            for body in bodies:
+                request.keep_members(plain_members(body), self._registry)
+        return tables
 
     def _tolerantly(self, request: _Request, body: bytes, number: int) -> TableBatch:
         self.tolerated_pages += 1
         rows, rejects = self._tolerant[request.kind.name].parse(body)
         request.rejects += rejects
+        request.keep_members(page_members(body), self._registry)
         return self._tables(request, rows, _found(rows), number, self._flat)
 
     def _tables(
@@ -250,7 +272,9 @@ def _has_status(rows: pa.StructArray, status: str) -> pa.BooleanArray:
 
 def _require_ids(entities: pa.StructArray) -> None:
     identities = pc.struct_field(entities, "id")
-    if identities.null_count or pc.any(pc.equal(identities, "")).as_py():
+    lengths = pc.utf8_length(identities)
+    is_odd = pc.or_(pc.equal(lengths, 0), pc.greater(lengths, LONGEST_ID))
+    if identities.null_count or pc.any(is_odd).as_py():
         raise pa.ArrowInvalid("an entity without an id")
 
 

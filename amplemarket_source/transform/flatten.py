@@ -88,7 +88,10 @@ class Flattener:
 
     def extras(self, rows: pa.StructArray, known: Collection[str]) -> dict[str, pa.Array]:
         """Columns of ``enrichment_results`` for the fields of ``rows`` that are not ``known``."""
-        return self._columns(ENRICHMENT_RESULTS, rows, known)
+        columns = self._columns(ENRICHMENT_RESULTS, rows, known)
+        for array in columns.values():
+            self._require_room(array)
+        return columns
 
     def _entity(
         self,
@@ -177,7 +180,20 @@ class Flattener:
             _conform(columns[f.name], f.type) if f.name in columns else pa.nulls(rows, f.type)
             for f in schema
         ]
+        for array in arrays:
+            self._require_room(array)
         return pa.Table.from_arrays(arrays, schema=schema)
+
+    def _require_room(self, array: pa.Array) -> None:
+        """Refuse a text that is longer than the destination takes."""
+        most = self._registry.limits.text_bytes
+        # All of them together are as a rule shorter than the longest may be.
+        if (
+            pa.types.is_string(array.type)
+            and array.nbytes > most
+            and (pc.max(pc.binary_length(array)).as_py() or 0) > most
+        ):
+            raise pa.ArrowInvalid(f"a text of more than {most} bytes")
 
 
 def field_of(objects: pa.StructArray, name: str) -> pa.Array | None:

@@ -31,6 +31,9 @@ _EXACT_INTEGERS = 2**53
 class StrictParser:
     """Parses pages of one kind; remembers which undocumented text looks like a date.
 
+    Attributes:
+        members: of the pages parsed last; the names beside ``results`` that say something.
+
     Example::
 
         rows = StrictParser(PEOPLE).parse([body])
@@ -40,6 +43,7 @@ class StrictParser:
     def __init__(self, kind: Kind) -> None:
         self._schema = pa.schema([("results", pa.list_(result_type(kind)))])
         self._is_first = True
+        self.members: frozenset[str] = frozenset()
 
     def parse(self, bodies: Sequence[bytes]) -> pa.StructArray:
         """All rows of ``bodies``, in order.
@@ -65,6 +69,7 @@ class StrictParser:
         if rows.null_count:
             raise pa.ArrowInvalid("a row that is no object")
         _refuse_inexact(rows)
+        self.members = frozenset(f.name for f in table.schema if not pa.types.is_null(f.type))
         return rows
 
     def _read(self, document: bytes) -> pa.Table:

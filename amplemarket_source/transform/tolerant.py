@@ -22,7 +22,9 @@ a company that is no object                  null, original in ``rejects``
 ``result`` although nothing was found        in ``rejects``; gone where the status is
                                              ``gdpr_removed``
 a row that is no object                      in ``rejects``
-a new column for a table of 1,000            in ``rejects``
+a new column for a table that has as many    in ``rejects``
+as its destination takes
+a text longer than its destination takes     null, original in ``rejects``
 a field without a column, where the schema   in ``rejects``
 contract makes no new ones
 ===========================================  ===================================================
@@ -42,17 +44,16 @@ import pyarrow as pa
 from amplemarket_source.lenient_json import read_rows, replaced_values
 from amplemarket_source.model import Kind
 from amplemarket_source.schema.fields import DEEPEST, Field, Path, echo_names, entity_of
-from amplemarket_source.schema.registry import MOST_COLUMNS, ColumnRegistry
+from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.rejects import Reject, Stage
 from amplemarket_source.schema.table import DataType, Table
 from amplemarket_source.schema.tables import COMPANIES, ENRICHMENT_RESULTS, PEOPLE, children_of
+from amplemarket_source.storable import clean_text, is_clean
 from amplemarket_source.transform.values import (
     Lossy,
-    clean_text,
     coerce,
     common_type,
     identity_of,
-    is_clean,
     json_text_or_null,
     raw_text,
 )
@@ -241,15 +242,17 @@ class FieldCleaner:
     def fit(self, where: str, data_type: DataType, value: Any) -> Any:
         """``value`` as ``data_type``; null, and a reject, where that would lose something."""
         if type(value) is str and data_type == "text" and is_clean(value):
-            return value
+            return self._held(where, value, value)
         try:
-            return coerce(value, data_type)
+            fitted = coerce(value, data_type)
         except Lossy:
             if isinstance(value, str) and data_type == "text":
                 self.reject("field", f"{where}: characters removed", value)
-                return clean_text(value)
+                cleaned = clean_text(value)
+                return cleaned if self._registry.limits.holds(cleaned) else None
             self.reject("field", f"{where}: not {data_type}", value)
             return None
+        return self._held(where, fitted, value) if isinstance(fitted, str) else fitted
 
     def settle_new(self) -> None:
         """Give every new field of the page the one type that holds all its values."""
@@ -259,8 +262,7 @@ class FieldCleaner:
                 for place in places:
                     self._subject = place.subject
                     if isinstance(place.value, (list, dict)):
-                        self._reject_replaced_within(where, place.value)
-                        place.columns[name] = json_text_or_null(place.value)
+                        place.columns[name] = self._json_text(where, place.value)
                     else:
                         place.columns[name] = self.fit(where, target, place.value)
 
@@ -268,7 +270,7 @@ class FieldCleaner:
         name = field.name
         data_type = self._registry.type_of(table, name)
         if data_type == "text" and type(item) is str and is_clean(item):
-            columns[name] = item
+            columns[name] = self._held(f"{table.name}.{name}", item, item)
         elif field.is_object:
             self.reject("field", f"{table.name}.{name}: not an object", item)
         elif data_type is None and not self._registry.contract.takes_new:
@@ -279,15 +281,29 @@ class FieldCleaner:
         elif data_type is None:
             places = self._new.setdefault(table.name, {})
             if name not in places and self._registry.room(table) <= len(places):
-                self.reject("field", f"{table.name}: {MOST_COLUMNS} columns", {name: item})
+                most = self._registry.limits.columns
+                self._registry.refuse(table, name)
+                self.reject("field", f"{table.name}: {most} columns", {name: item})
                 return
             columns[name] = None  # until all values of the page are known
             places.setdefault(name, []).append(_Place(columns, item, self._subject))
         elif isinstance(item, (list, dict)) and data_type == "text" and not field.declared:
-            self._reject_replaced_within(f"{table.name}.{name}", item)
-            columns[name] = json_text_or_null(item)
+            columns[name] = self._json_text(f"{table.name}.{name}", item)
         else:
             columns[name] = self.fit(f"{table.name}.{name}", data_type, item)
+
+    def _json_text(self, where: str, value: Any) -> str | None:
+        self._reject_replaced_within(where, value)
+        text = json_text_or_null(value)
+        return None if text is None else self._held(where, text, value)
+
+    def _held(self, where: str, text: str, original: Any) -> str | None:
+        """``text``; null, and a reject, where it is longer than the destination takes."""
+        limits = self._registry.limits
+        if limits.holds(text):
+            return text
+        self.reject("field", f"{where}: longer than {limits.text_bytes} bytes", original)
+        return None
 
     def _item(self, table: Table, item: Any) -> dict[str, Any]:
         columns: dict[str, Any] = {}
@@ -306,6 +322,9 @@ class FieldCleaner:
         counts: dict[str, int] = {}
         for given, count in value.items():
             label = clean_text(given)
+            if not self._registry.limits.holds(label):
+                self.reject("field", f"{table.name}.label: too long", {given: count})
+                continue
             fitted = self.fit(f"{table.name}.headcount", "bigint", count)
             if label != given:
                 self.reject("field", f"{table.name}.label: characters removed", {given: count})

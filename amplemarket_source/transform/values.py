@@ -4,9 +4,6 @@ A list becomes the same text whichever way it was read: keys sorted, nulls of ob
 (Arrow gives every object of a list the keys of all), whole floats written as integers (Arrow
 reads ``[1, 2.5]`` as floats).
 
-Characters that not every destination can hold: NUL, and halves of surrogate pairs
-(api-notes: odd-characters).
-
 One value into the type of its column: when its value stays the same, and not otherwise.
 
 =========  =================================================================================
@@ -29,20 +26,23 @@ from decimal import Decimal
 from typing import Any
 
 from amplemarket_source.schema.table import DataType
+from amplemarket_source.storable import is_clean
 
 __all__ = [
+    "LONGEST_ID",
     "Lossy",
-    "clean_text",
     "coerce",
     "common_type",
     "identity_of",
-    "is_clean",
     "json_text",
     "json_text_or_null",
     "raw_text",
 ]
 
 _EXACT_FLOAT = 2**53
+
+LONGEST_ID = 1_000
+"""Characters of an id; those of the API have 36. It is in every child row of its person."""
 
 
 def json_text(value: Any) -> str:
@@ -86,19 +86,6 @@ def _one_form(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal) else value
 
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def is_clean(text: str) -> bool:
-    """Whether every destination can hold ``text``."""
-    return "\x00" not in text and (text.isascii() or _SURROGATE.search(text) is None)
-
-
-def clean_text(text: str) -> str:
-    """``text`` without NUL, with U+FFFD for half a surrogate pair."""
-    return text if is_clean(text) else _SURROGATE.sub("\ufffd", text.replace("\x00", ""))
-
-
 _INTEGER = re.compile(r"\s*[+-]?\d{1,40}(\.0{1,40})?\s*", re.ASCII)
 _NUMBER = re.compile(r"\s*[+-]?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,3})?\s*", re.ASCII)
 _EXACT = 2**53
@@ -138,8 +125,10 @@ def identity_of(entity: Any) -> str | None:
     identity = entity.get("id") if isinstance(entity, dict) else None
     if isinstance(identity, int) and not isinstance(identity, bool):
         return str(identity)
-    # Cleaned, the ids of two people could become one.
-    return identity if isinstance(identity, str) and identity and is_clean(identity) else None
+    if not isinstance(identity, str) or not 0 < len(identity) <= LONGEST_ID:
+        return None
+    # Cleaned or cut, the ids of two people could become one.
+    return identity if is_clean(identity) else None
 
 
 def _text(value: Any) -> str:

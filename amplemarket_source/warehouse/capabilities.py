@@ -16,12 +16,16 @@ from dlt.common.destination.exceptions import DestinationException
 from dlt.destinations.job_client_impl import SqlJobClientWithStagingDataset
 
 from amplemarket_source.errors import SettingsError
+from amplemarket_source.schema.registry import MOST_COLUMNS, Limits
 
-__all__ = ["CHECKED", "name_of", "require_guarantees"]
+__all__ = ["CHECKED", "limits_of", "name_of", "require_guarantees"]
 
 CHECKED = ("duckdb", "bigquery", "snowflake", "postgres", "ducklake")
 """Destinations that the conformance suite runs on (``tests/destinations``)."""
 
+_NARROW = {"postgres": 300, "mssql": 300}
+"""Most columns where a row is in a block of 8 kB, in which a text may take 24 bytes however it is
+stored (api-notes: column-limits)."""
 _STRATEGY = "delete-insert"
 _INSTEAD = "Take one with SQL tables; ducklake keeps Parquet files on a disk or in a bucket"
 
@@ -61,6 +65,15 @@ def require_guarantees(pipeline: dlt.Pipeline) -> None:
         # dlt's Arrow job for PostgreSQL fails on a table without rows: "Must pass schema, or at
         # least one RecordBatch". Its INSERT statements do not (api-notes: dlt-postgres-arrow).
         dlt.config["disable_adbc_detection"] = True
+
+
+def limits_of(pipeline: dlt.Pipeline) -> Limits:
+    """What one table of the pipeline's destination can hold."""
+    capabilities = _of(pipeline).capabilities()
+    return Limits(
+        columns=_NARROW.get(name_of(pipeline), MOST_COLUMNS),
+        text_bytes=capabilities.max_text_data_type_length,
+    )
 
 
 def _of(pipeline: dlt.Pipeline) -> Destination[Any, Any]:

@@ -19,6 +19,7 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
+import pyarrow.compute as pc
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.pipeline import LoadInfo
 from dlt.destinations.sql_client import SqlClientBase
@@ -29,6 +30,7 @@ from amplemarket_source.errors import Busy, DestinationError, UsageError
 from amplemarket_source.memory import DestinationMemory, MemoryBudget, Share
 from amplemarket_source.schema.table import Table, resource_for
 from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS, LOCK
+from amplemarket_source.storable import escaped
 from amplemarket_source.warehouse.capabilities import name_of, require_guarantees
 
 __all__ = ["Warehouse", "drop_packages", "translated"]
@@ -102,7 +104,10 @@ class Warehouse:
         return name_of(self._outer) == "duckdb"
 
     def load(self, tables: Mapping[Table, Iterable[pa.Table]]) -> None:
-        """Load rows, merged by their keys; a table without rows is made all the same."""
+        """Load rows, merged by their keys; a table without rows is made all the same.
+
+        Text is `escaped`. Of a load that fails nothing stays behind.
+        """
 
         def rows(table: Table, given: Iterable[pa.Table]) -> Iterator[pa.Table]:
             load_id = dlt.current.load_package_state()["load_id"]
@@ -111,16 +116,22 @@ class Warehouse:
             for part in given:
                 stamp = pa.repeat(pa.scalar(load_id), part.num_rows)
                 position = part.schema.get_field_index("_dlt_load_id")
-                yield part.set_column(position, schema.field("_dlt_load_id"), stamp).cast(schema)
+                part = part.set_column(position, schema.field("_dlt_load_id"), stamp)
+                yield _escaped_rows(part).cast(schema)
 
         resources = [resource_for(table, rows(table, given)) for table, given in tables.items()]
         with translated("write", "the ledger"):
             try:
                 self._apart(lambda: self._run(resources))
             except Exception as error:
-                if not self.make_room(error):
+                try:
+                    if not self.make_room(error):
+                        raise
+                    self._apart(self._load_pending)
+                except Exception:
+                    # dlt would load it in place of the next rows (api-notes: dlt-pending).
+                    self._apart(lambda: drop_packages(self._pipeline))
                     raise
-                self._apart(self._load_pending)
 
     def make_room(self, error: Exception) -> bool:
         """Give DuckDB more memory, if that is what a load failed of; False if not."""
@@ -128,7 +139,8 @@ class Warehouse:
             return self._memory is not None and self._memory.make_room(error)
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Run one statement; its rows, if it has some."""
+        """Run one statement; its rows, if it has some. Text among the parameters is `escaped`."""
+        parameters = tuple(escaped(p) if isinstance(p, str) else p for p in parameters)
         with self._lock, translated("use", "the ledger"):
             try:
                 return self._unless_in_conflict(sql, *parameters)
@@ -218,7 +230,7 @@ class Warehouse:
                 self._memory.limit(share)
 
     def _load_pending(self) -> None:
-        self._pipeline.run()
+        self._pipeline.run().raise_on_failed_jobs()
 
     def _run(self, resources: list[DltResource]) -> None:
         info: LoadInfo = self._pipeline.run(
@@ -263,6 +275,18 @@ def _is_ours(package: Path) -> bool:
         # Cut short by a kill: it cannot be loaded, whosever it is.
         return True
     return any(table in tables for table in (ENRICHMENT_REQUESTS.name, LOCK.name))
+
+
+def _escaped_rows(rows: pa.Table) -> pa.Table:
+    """``rows`` with every text `escaped`; Arrow's text is UTF-8, so only NUL can be in it."""
+    for position, field in enumerate(rows.schema):
+        if not pa.types.is_string(field.type):
+            continue
+        column = rows.column(position)
+        if pc.any(pc.match_substring(column, "\x00")).as_py():
+            column = pc.replace_substring(column, "\x00", "\\u0000")
+            rows = rows.set_column(position, field, column)
+    return rows
 
 
 def _is_conflict(error: BaseException) -> bool:

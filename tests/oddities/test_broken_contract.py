@@ -36,6 +36,8 @@ BROKEN = [
     Oddity("a_text_instead_of_the_request", "other_body", '"soon"', says="Expected `object`"),
     Oddity("null_instead_of_the_request", "other_body", "null", says="Expected `object`"),
     Oddity("errors_under_http_200", "other_body", '{"_errors":[],"object":"error"}', says="status"),
+    Oddity("a_few_bytes_that_unpack_to_100_mb", "gzip_bomb", says="larger than 64 MB"),
+    Oddity("a_body_that_never_ends", "endless_body", says="larger than 64 MB"),
     Oddity("another_requests_answer", "page_set", {"id": 999}, says="another request"),
     # Its members
     Oddity("status_null", "page_set", {"status": None}, says="$.status"),

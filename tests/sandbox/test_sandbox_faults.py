@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import threading
@@ -291,6 +292,39 @@ def test_text_replaced_in_the_body(done: Api) -> None:
     done.sandbox.set_faults(Fault("replace_text", value=value))
     body = done.client.get(f"{PEOPLE}/1").content
     assert body.count(b'"object":"person","object":"robot"') == 2
+
+
+def test_every_row_repeated(done: Api) -> None:
+    right = pages(done)
+    for page, repeated in zip(right, pages(done, Fault("rows_repeated", value=3)), strict=True):
+        assert repeated["results"] == page["results"] * 3
+
+
+@pytest.mark.parametrize("public_id", ["..", "a/b", "x y", "7.0"])
+def test_a_request_by_another_id(api: Api, public_id: str) -> None:
+    api.sandbox.set_faults(Fault("accepted_id", value=public_id))
+    answer = api.post(people(1))
+    assert answer.json()["id"] == public_id
+    path = answer.headers["Location"]
+    assert path.count("/") == 3
+    assert ".." not in path
+    assert api.client.get(path).json()["id"] == public_id
+
+
+def test_bodies_larger_than_they_look(done: Api) -> None:
+    done.sandbox.set_faults(Fault("gzip_bomb", value=2))
+    with done.client.stream("GET", f"{PEOPLE}/1") as answer:
+        packed = b"".join(answer.iter_raw())
+    assert len(packed) < 20_000
+    assert gzip.decompress(packed) == b" " * 2_000_000
+    done.sandbox.set_faults("endless_body")
+    with done.client.stream("GET", f"{PEOPLE}/1") as answer:
+        size = 0
+        for piece in answer.iter_raw():
+            size += len(piece)
+            if size > 5_000_000:
+                break
+    assert "content-length" not in answer.headers
 
 
 def test_a_count_is_used_up_only_where_the_fault_had_something_to_do(done: Api) -> None:

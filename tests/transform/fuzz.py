@@ -22,7 +22,7 @@ from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.workbench import Workbench
 from tests.transform.generate import Generator
 from tests.transform.harness import Bench, Warehouse, page
-from tests.transform.loss import count, lost
+from tests.transform.loss import check_envelope, count, lost
 
 _LONGEST = 60.0
 _LOADS_OF_A_DESTINATION = 20
@@ -46,11 +46,16 @@ def main(pages: int, seed: int) -> int:
                 memory = ColumnRegistry()
             size = random.choice((1, 5, 10, 20))
             made = [
-                [generator.row(number * size + row) for row in range(size)]
+                generator.rows(range(number * size, (number + 1) * size))
                 for number in range(min(random.choice((1, 3, 10, 30)), pages - done))
             ]
             everything = [row for some in made for row in some]
-            answer = bench.answer([page(some) for some in made], leads=len(everything))
+            envelopes = [generator.envelope() for _ in made]
+            bodies = [page(some, **one) for some, one in zip(made, envelopes, strict=True)]
+            for body in bodies:
+                check_envelope(body)
+            memory.limits = generator.limits()
+            answer = bench.answer(bodies, leads=size * len(made))
             faulthandler.dump_traceback_later(_LONGEST, exit=True)
             started = time.process_time()
             try:
@@ -61,7 +66,7 @@ def main(pages: int, seed: int) -> int:
             took = time.process_time() - started
             faulthandler.cancel_dump_traceback_later()
             warehouse = Warehouse().apply(batches)
-            gone = lost(everything, warehouse)
+            gone = lost(everything, warehouse, envelopes)
             if gone:
                 print(f"lost: seed {seed}, request {request}: {gone[:5]!r}", file=sys.stderr)
                 return 1

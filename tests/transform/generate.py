@@ -5,11 +5,14 @@ The same generator feeds hypothesis (which shrinks what fails) and the fuzz comm
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
 from amplemarket_source.schema.fields import is_declared
+from amplemarket_source.schema.registry import Limits
 from amplemarket_source.schema.tables import COMPANIES, PEOPLE, children_of
+from amplemarket_source.transform.envelope import MEMBERS
 from tests.transform.documents import Deep, Literal, Pairs
 from tests.transform.harness import Row, lead
 
@@ -37,6 +40,7 @@ _DOCUMENTED = {
     + [child.child.path for child in children_of(table.name) if child.child]
     for table in (PEOPLE, COMPANIES)
 }
+_OWN_IDS = (18, 18.0, "18", " 18.0 ", Literal("1.8e1"), None, [], {}, True, "", "\ud800", "\x00")
 _LISTS = ("experiences", "educations", "languages", "phone_numbers", "locations")
 _CODES = ("sic_codes", "naics_codes", "keywords", "technologies")
 _MAPS = ("department_headcount", "job_function_headcount")
@@ -71,6 +75,31 @@ class Generator:
         if self._odd(0.03):
             row["result"] = self._value(2)
         return row
+
+    def rows(self, numbers: Sequence[int]) -> list[Any]:
+        """The answers to some leads, as a page has them: now and then all of them several times."""
+        rows = [self.row(number) for number in numbers]
+        return rows * self._choice(2, 4) if self._odd(0.05) else rows
+
+    def envelope(self) -> Row:
+        """Members of the request object, documented ones in odd spellings and others."""
+        members: Row = {}
+        if self._odd(0.3):
+            members = self._object(2)
+        for name in MEMBERS:
+            members.pop(name, None)
+        if self._odd(0.3):
+            members["id"] = self._random.choice(_OWN_IDS)
+        if self._odd(0.3):
+            problem = self._choice(self._object(1), {"code": self._value(0), "detail": "\x00"})
+            members["_errors"] = [problem, self._value(1)]
+        return members
+
+    def limits(self) -> Limits:
+        """What some destination can hold."""
+        if not self._odd(0.4):
+            return Limits()
+        return Limits(columns=self._choice(70, 90), text_bytes=self._choice(40, 300, 1 << 30))
 
     def entity(self, table: str) -> Any:
         """A person, or a company."""

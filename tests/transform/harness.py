@@ -24,9 +24,10 @@ NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 Row = dict[str, Any]
 
 
-def page(rows: Sequence[Any]) -> bytes:
-    """A page body with ``rows`` (see `encode`)."""
-    return encode({"id": 18, "status": "completed", "results": list(rows), "_links": {}})
+def page(rows: Sequence[Any], **members: Any) -> bytes:
+    """A page body with ``rows`` (see `encode`), and further members of the request object."""
+    request = {"id": 18, "status": "completed", "results": list(rows), "_links": {}}
+    return encode(request | members)
 
 
 def lead(number: int, kind: Kind = PEOPLE) -> dict[str, str]:

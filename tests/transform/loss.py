@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from amplemarket_source.api.pages import page_from
+from amplemarket_source.api.responses import Response
+from amplemarket_source.clock import SystemClock
+from amplemarket_source.model import PEOPLE
 from amplemarket_source.schema.tables import TABLES
+from amplemarket_source.storable import is_clean
+from amplemarket_source.transform.envelope import MEMBERS
 from tests.transform.documents import leaves, missing
 from tests.transform.harness import Warehouse, lead
 
@@ -16,9 +24,15 @@ _OURS = {
 }
 
 
-def lost(rows: Sequence[Any], warehouse: Warehouse) -> list[Any]:
+_PART = re.compile(r"(.*) \(part \d+ of \d+ of ([0-9a-f]{8})\)", re.DOTALL)
+
+
+def lost(
+    rows: Sequence[Any], warehouse: Warehouse, envelopes: Sequence[dict[str, Any]] = ()
+) -> list[Any]:
     """The leaves of ``rows`` that cannot be found; the echo of what was asked does not count.
 
+    Of the pages' ``envelopes`` what is undocumented is to be found in ``rejects``.
     Of the row of a person who was removed only the status and the row's id are to be found.
     """
     documents = [_told(row) for row in rows]
@@ -30,8 +44,22 @@ def lost(rows: Sequence[Any], warehouse: Warehouse) -> list[Any]:
         for column, value in row.items()
         if value is not None and not (column in _OURS and TABLES[name].column(column))
     ]
-    rejected = [row["raw"] for row in warehouse["rejects"]]
-    return missing(documents, cells, rejected)
+    rejected = _originals(warehouse["rejects"])
+    members = [{k: v for k, v in one.items() if k not in MEMBERS} for one in envelopes]
+    return missing(documents, cells, rejected) + missing(members, (), rejected)
+
+
+def _originals(rejects: Sequence[dict[str, Any]]) -> list[str]:
+    """The raw texts, joined where they are in parts."""
+    whole: list[str] = []
+    parts: defaultdict[tuple[Any, ...], str] = defaultdict(str)
+    for row in rejects:
+        part = _PART.fullmatch(row["reason"])
+        if part is None:
+            whole.append(row["raw"])
+        else:
+            parts[(*part.groups(), row["entity_id"], row["lead_key"])] += row["raw"]
+    return [*whole, *parts.values()]
 
 
 def _told(row: Any) -> Any:
@@ -47,3 +75,11 @@ def _told(row: Any) -> Any:
 def count(rows: Sequence[Any]) -> int:
     """How many leaves ``rows`` have."""
     return sum(1 for _ in leaves(list(rows)))
+
+
+def check_envelope(body: bytes) -> None:
+    """The API's client takes a page for one of request 18, and what it says can be kept."""
+    response = Response("GET", "/", 200, {}, body, None, 0.0)
+    found = page_from(response, PEOPLE, "18", SystemClock())
+    said = [text for one in found.problems for text in (one.code, one.title, one.detail)]
+    assert all(map(is_clean, said)), said

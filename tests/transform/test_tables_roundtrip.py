@@ -14,7 +14,7 @@ from amplemarket_source.schema.registry import ColumnRegistry
 from tests.transform.documents import encode
 from tests.transform.generate import Consistent, Generator
 from tests.transform.harness import Bench, Warehouse, page
-from tests.transform.loss import lost
+from tests.transform.loss import check_envelope, lost
 
 _SETTINGS = settings(
     max_examples=25,
@@ -33,10 +33,14 @@ def test_every_leaf_of_an_answer_is_in_a_table_or_in_rejects(
     generator = Generator(random, oddity)
     memory = ColumnRegistry()
     for _ in range(2):  # the second load meets the columns of the first
-        pages = [[generator.row(10 * p + r) for r in range(3)] for p in range(2)]
-        answer = bench.answer([page(rows) for rows in pages], leads=20)
-        warehouse = Warehouse().apply(bench.load([answer], memory))
-        assert lost([row for rows in pages for row in rows], warehouse) == []
+        pages = [generator.rows(range(10 * p, 10 * p + 3)) for p in range(2)]
+        envelopes = [generator.envelope() for _ in pages]
+        bodies = [page(rows, **one) for rows, one in zip(pages, envelopes, strict=True)]
+        for body in bodies:
+            check_envelope(body)
+        memory.limits = generator.limits()
+        warehouse = Warehouse().apply(bench.load([bench.answer(bodies, leads=20)], memory))
+        assert lost([row for rows in pages for row in rows], warehouse, envelopes) == []
 
 
 def loaded(bench: Bench, loads: Sequence[Sequence[Sequence[Any]]], leads: int) -> Warehouse:

@@ -14,7 +14,8 @@ from amplemarket_source.lenient_json import MOST_LEVELS, is_deep, shallow
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.table import DataType
 from amplemarket_source.schema.tables import PEOPLE
-from amplemarket_source.transform.values import Lossy, coerce, common_type, is_clean, json_text
+from amplemarket_source.storable import is_clean
+from amplemarket_source.transform.values import Lossy, coerce, common_type, json_text
 from tests.transform.documents import spellings
 
 _SCALAR = st.one_of(

@@ -1,0 +1,140 @@
+"""A package that a killed process or a full disk has left broken is made anew, not in the way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import dlt
+import pytest
+
+from amplemarket_source.errors import DestinationError
+from amplemarket_source.load.waves import load_pending
+from amplemarket_source.schema.tables import REQUEST_LEADS
+from tests.support.deployment import Deployment, email_leads
+from tests.support.steps import open_ledger
+
+
+@pytest.fixture(autouse=True)
+def _few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOAD__RAISE_ON_MAX_RETRIES", "1")  # each takes a second
+
+
+class Killed(BaseException):
+    """As by SIGKILL: nothing of ours catches it."""
+
+
+def _truncate(package: Path) -> None:
+    for file in package.rglob("*.parquet"):
+        os.truncate(file, 0)
+
+
+def _cut(package: Path) -> None:
+    for file in package.rglob("*.parquet"):
+        os.truncate(file, file.stat().st_size // 2)
+
+
+def _lose_schema(package: Path) -> None:
+    for file in package.rglob("schema.json"):
+        file.unlink()
+
+
+def _cut_schema(package: Path) -> None:
+    for file in package.rglob("schema.json"):
+        os.truncate(file, file.stat().st_size // 2)
+
+
+def _lose_state(package: Path) -> None:
+    for file in package.rglob("load_package_state.json"):
+        file.unlink()
+
+
+DAMAGES = [_truncate, _cut, _lose_schema, _cut_schema, _lose_state]
+
+
+def _left_behind(
+    deployment: Deployment, patch: pytest.MonkeyPatch, pipeline: str, step: str
+) -> list[Path]:
+    """The packages of a run that died before this step of a pipeline."""
+    original = getattr(dlt.Pipeline, step)
+
+    def dies(self: dlt.Pipeline, *args: object, **more: object) -> object:
+        if self.pipeline_name == pipeline:
+            raise Killed
+        return original(self, *args, **more)
+
+    with patch.context() as patched:
+        patched.setattr(dlt.Pipeline, step, dies)
+        with pytest.raises(Killed):
+            deployment.run(email_leads("ada"))
+    folder = deployment.folder / "pipelines" / pipeline
+    packages = [
+        entry
+        for place in ("normalize/extracted", "load/normalized")
+        for entry in (folder / place).iterdir()
+        if entry.is_dir()
+    ]
+    assert packages
+    return packages
+
+
+def _names(damage: Callable[[Path], None]) -> str:
+    return damage.__name__.strip("_")
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=_names)
+@pytest.mark.parametrize("step", ["normalize", "load"])
+def test_a_load_that_was_left_broken_is_made_anew_and_nothing_is_bought_again(
+    deployment: Deployment,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    damage: Callable[[Path], None],
+) -> None:
+    for package in _left_behind(deployment, monkeypatch, "amplemarket", step):
+        damage(package)
+    report = deployment.run(None)
+    assert (report.exit_code, deployment.posts()) == (0, 1)
+    assert deployment.outcomes() == {"ada": "enriched"}
+    assert not deployment.pipeline().has_pending_data
+
+
+@pytest.mark.parametrize("damage", DAMAGES[1:3], ids=_names)
+@pytest.mark.parametrize("step", ["normalize", "load"])
+def test_a_record_that_was_left_broken_is_made_anew_by_the_next_plan(
+    deployment: Deployment,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    damage: Callable[[Path], None],
+) -> None:
+    for package in _left_behind(deployment, monkeypatch, "amplemarket_ledger", step):
+        damage(package)
+    report = deployment.run(email_leads("ada"))
+    assert (report.exit_code, deployment.posts()) == (0, 1)
+    assert deployment.outcomes() == {"ada": "enriched"}
+
+
+def test_a_record_that_the_destination_refuses_is_not_in_the_way_of_the_next(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> object:
+        raise ValueError("no")
+
+    with open_ledger(deployment.pipeline()) as ledger:
+        with monkeypatch.context() as patched:
+            patched.setattr(dlt.Pipeline, "load", refuse)
+            with pytest.raises(DestinationError):
+                ledger.load({REQUEST_LEADS: []})
+        ledger.load({REQUEST_LEADS: []})
+    folder = deployment.folder / "pipelines" / "amplemarket_ledger"
+    left = [*(folder / "load" / "normalized").iterdir(), *(folder / "normalize").rglob("*.parquet")]
+    assert left == []
+
+
+def test_a_package_of_another_source_of_the_pipeline_is_loaded_and_not_given_up(
+    deployment: Deployment,
+) -> None:
+    pipeline = deployment.pipeline()
+    pipeline.extract([{"note": "kept"}], table_name="notes", schema=dlt.Schema("notes"))
+    load_pending(pipeline)
+    assert deployment.rows("SELECT note FROM notes") == [("kept",)]
