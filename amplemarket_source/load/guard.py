@@ -171,7 +171,8 @@ def refuse_overrides(
     for kind in kinds:
         resource, as_made = source.resources[kind], made_anew(kind)
         _refuse_steps(resource, source)
-        for table in TABLES:
+        # The first fills every table, the other only says with its own what the user meant.
+        for table in TABLES if kind == kinds[0] else [kind]:
             meta = None if table == kind else TableNameMeta(table)
             made = as_made.compute_table_schema(meta=meta)
             _refuse_changed(table, made, _schema_of(resource, table, meta))

@@ -70,9 +70,10 @@ def _resource(kind: str, source_name: str, read: ReadTables) -> DltResource:
         refuse_outside_a_load(kind)
         refuse_settings(dlt.current.pipeline())
         source, schema = dlt.current.source(), dlt.current.source_schema()
-        refuse_overrides(source, schema, source_name, lambda kind: _made(kind, rows))
-        if kind != selected_kinds(source)[0]:
+        selected = selected_kinds(source)
+        if selected and kind != selected[0]:
             return
+        refuse_overrides(source, schema, source_name, lambda kind: _made(kind, rows))
         registry = ColumnRegistry.of(schema, SchemaContract.taken_from(source))
         # The first load makes every table, also those that stay empty.
         empty = {table.name: table.arrow_schema.empty_table() for table in TABLES.values()}
