@@ -3,9 +3,9 @@
 ``enrichment_requests`` is both what analysts see and what the next run, on this disk or an empty
 one, goes on from. What a process that dies leaves behind, and why no lead is lost or bought twice:
 
-======================================  ==========================================================
+======================================  ===================================================
 it dies after                           the next run finds, and does
-======================================  ==========================================================
+======================================  ===================================================
 the plan was recorded                   leads of a request without a row: free, planned anew
 ``intended`` in the journal             the same
 the row ``intended`` here               journal ``intended``: never sent, free. Without the journal
@@ -21,11 +21,12 @@ dlt extracted, normalised, half loaded  the pending package is loaded first; or,
                                         the pages are read again. Each table merges by its keys, so
                                         the second load is the same as one
 the load was done                       settled; pages that are left are removed
-======================================  ==========================================================
+======================================  ===================================================
 
 A request is settled by the load that holds its rows: the row with ``loaded_at`` travels in the same
 dlt package as the people, and counts only once dlt has written that package's id to ``_dlt_loads``,
-which is the last thing a load does (api-notes: dlt-loads). dlt's own state would not do: it is lost
+which is the last thing a load does (api-notes: dlt-loads). A load that lost a table on the way is
+taken back (api-notes: dlt-failed-jobs). dlt's own state would not do: it is lost
 with an extract that fails (api-notes: dlt-state).
 
 Rows go through dlt's SQL client: one statement each, a millisecond on DuckDB.
@@ -104,6 +105,17 @@ class Ledger:
         )
         return [(row[0], row[1], row[2], row[3]) for row in rows]
 
+    def leads_not_bought(self) -> int:
+        """Leads that the last run planned and did not buy: it was stopped before their POST."""
+        requests = self.warehouse.name(ENRICHMENT_REQUESTS.name)
+        rows = self.warehouse.rows(
+            f"SELECT count(*) FROM {self.warehouse.name(REQUEST_LEADS.name)} "
+            f"WHERE request_key NOT IN (SELECT request_key FROM {requests} "
+            # What a person gave up, and what is planned anew, is not left over.
+            "WHERE status <> 'dropped' OR error_code IN ('released', 'resubmitted'))"
+        )
+        return int(rows[0][0])
+
     def leads_given(self, kind: Kind, request_key: str) -> list[dict[str, Any]]:
         """The leads that a request asks for, as an input has them, to be bought again.
 
@@ -171,6 +183,14 @@ class Ledger:
                 kind.name,
                 *some,
             )
+
+    def unsettle(self, load_id: str) -> None:
+        """A load that ended without all of its tables settles nothing."""
+        self.warehouse.rows(
+            f"UPDATE {self.warehouse.name(ENRICHMENT_REQUESTS.name)} SET loaded_at = NULL "
+            "WHERE _dlt_load_id = %s",
+            load_id,
+        )
 
     def leave_out(self, batch: Batch, lead_keys: Sequence[str]) -> None:
         """Take leads out of a request that was not sent; ``batch`` is what is left of it."""

@@ -23,6 +23,7 @@ from amplemarket_source.journal import Journal
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.memory import MemoryBudget
 from amplemarket_source.pages import Spool
+from amplemarket_source.privacy.late import erase_again
 from amplemarket_source.privacy.redact import Suppressions
 from amplemarket_source.report import RunReport
 from amplemarket_source.settings import Settings
@@ -100,13 +101,15 @@ def open_session(
         workbench = stack.enter_context(Workbench(folder.workbench))
         memory.add("workbench", workbench.limit)
         stack.callback(memory.remove, "workbench")
+        ledger = Ledger(warehouse)
+        erase_again(warehouse, clock.now())
         yield Session(
             pipeline=pipeline,
             settings=settings,
             clock=clock,
             report=report,
             warehouse=warehouse,
-            ledger=Ledger(warehouse),
+            ledger=ledger,
             journal=Journal(folder.journal),
             spool=Spool(folder.spool, suppressions.redact),
             suppressions=suppressions,

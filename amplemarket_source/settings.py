@@ -15,6 +15,7 @@ import dlt
 from dlt.common.configuration import configspec, resolve_configuration
 from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.common.configuration.specs import BaseConfiguration
+from dlt.common.configuration.specs.base_configuration import extract_inner_hint
 from dlt.common.typing import TSecretStrValue
 
 from amplemarket_source.errors import SettingsError
@@ -135,28 +136,60 @@ def parse_age(text: str, *, setting: str = "age") -> timedelta:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
-def resolve_settings(**explicit: Any) -> Settings:
+def resolve_settings(section: str = SECTIONS[-1], **explicit: Any) -> Settings:
     """The settings as dlt finds them, with ``explicit`` ones first (``None`` means not given).
 
+    Args:
+        section: of a source that was cloned for another account (``sources.<section>``). What it
+            says comes before anything that ``sources.amplemarket`` says, wherever each is written:
+            dlt alone would let the environment of the one win over the files of the other
+            (api-notes: dlt-sections).
+
     Raises:
-        SettingsError: a setting is missing or cannot be; the text says where to put it.
+        SettingsError: a setting is missing or cannot be; the text says where to put it. Also where
+            a section has an address of its own and no key, because another account's key would be
+            sent there.
     """
     given = {name: value for name, value in explicit.items() if value is not None}
     try:
-        return resolve_configuration(Settings(), sections=SECTIONS, explicit_value=given)
-    except SettingsError:
-        raise
+        own = {} if section == SECTIONS[-1] else _said_in(section)
+        if "base_url" in own and "api_key" not in {**own, **given}:
+            raise SettingsError(
+                f"sources.{section} has a base_url and no api_key, and the key of another section "
+                f"is not sent to its address. Set sources.{section}.api_key."
+            )
+        return resolve_configuration(Settings(), sections=SECTIONS, explicit_value={**own, **given})
+    except SettingsError as error:
+        raise SettingsError(_in_section(str(error), section)) from None
     except ConfigurationException as error:
         name = next(iter(getattr(error, "traces", {})), "") or getattr(error, "field_name", "")
+        name = name.rpartition(".")[2]
         if name == "api_key":
             raise SettingsError(
-                f"{NO_API_KEY} `amplemarket run people LEADS --sandbox` works without one."
+                f"{_in_section(NO_API_KEY, section)} "
+                "`amplemarket run people LEADS --sandbox` works without one."
             ) from None
         # The text of dlt's error can hold the value, so only the setting is named
         # (api-notes: dlt-config-errors).
         raise SettingsError(
-            f"sources.amplemarket.{name or '?'}: the value has the wrong type."
+            f"sources.{section}.{name or '?'}: the value has the wrong type."
         ) from None
+
+
+def _said_in(section: str) -> dict[str, Any]:
+    """What ``sources.<section>`` itself says, in any place where dlt looks."""
+    found: dict[str, Any] = {}
+    for name, hint in Settings.get_resolvable_fields().items():
+        accessor = dlt.secrets if name == "api_key" else dlt.config
+        found[name] = accessor.get(f"{SECTIONS[0]}.{section}.{name}", extract_inner_hint(hint))
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _in_section(text: str, section: str) -> str:
+    """A text about our settings, as it reads for a source with another section."""
+    return text.replace(SECTIONS[-1].upper(), section.upper()).replace(
+        ".".join(SECTIONS), f"{SECTIONS[0]}.{section}"
+    )
 
 
 def _wrong(setting: str, why: str) -> SettingsError:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any, Literal, Optional
 
 import dlt
-from dlt.common.typing import TSecretStrValue
+from dlt.common.configuration import configspec
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs import BaseConfiguration, ConfigSectionContext
 from dlt.extract import DltResource
 
 from amplemarket_source.clock import StoppableClock, SystemClock
+from amplemarket_source.errors import Unfinished
 from amplemarket_source.leads.read import LeadsInput
+from amplemarket_source.load.follow import follow_loads, mark_load, marking
+from amplemarket_source.load.guard import selected_kinds
 from amplemarket_source.load.resources import read_requests, resources
-from amplemarket_source.model import COMPANIES, DEFAULT_BASE_URL, PEOPLE, Kind
+from amplemarket_source.model import COMPANIES, PEOPLE, Kind
 from amplemarket_source.report import RunReport
 from amplemarket_source.run.purchase import commit, draft, fetch, recover_requests
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.session import open_session
 from amplemarket_source.settings import (
-    LEADS_PER_REQUEST,
-    MAX_REQUESTS_IN_FLIGHT,
+    NO_KEY_NEEDED,
+    SECTIONS,
     SETTING_NAMES,
     resolve_settings,
 )
@@ -27,24 +33,33 @@ from amplemarket_source.transform.builder import TableBatch
 
 __all__ = ["amplemarket"]
 
+logger = logging.getLogger("amplemarket")
 
-@dlt.source(name="amplemarket", max_table_nesting=0)
+
+@configspec
+class _ResolvedHere(BaseConfiguration):
+    """No field, so dlt injects nothing: it cannot tell a default from what was given
+    (api-notes: dlt-sections)."""
+
+
+# `Optional`, because dlt evaluates the annotations at run time.
+@dlt.source(name=SECTIONS[-1], section=SECTIONS[-1], max_table_nesting=0, spec=_ResolvedHere)
 def amplemarket(
-    leads: Optional[Any] = None,  # noqa: UP045 - dlt reads the annotations at run time
+    leads: Optional[Any] = None,  # noqa: UP045
     companies: Optional[Any] = None,  # noqa: UP045
     *,
-    api_key: TSecretStrValue = dlt.secrets.value,
-    base_url: str = DEFAULT_BASE_URL,
-    requests_per_minute: float = 500,
-    leads_per_request: int = LEADS_PER_REQUEST,
-    max_requests_in_flight: int = MAX_REQUESTS_IN_FLIGHT,
-    reveal_email: bool = False,
-    reveal_phone_numbers: bool = False,
+    api_key: Optional[str] = None,  # noqa: UP045
+    base_url: Optional[str] = None,  # noqa: UP045
+    requests_per_minute: Optional[float] = None,  # noqa: UP045
+    leads_per_request: Optional[int] = None,  # noqa: UP045
+    max_requests_in_flight: Optional[int] = None,  # noqa: UP045
+    reveal_email: Optional[bool] = None,  # noqa: UP045
+    reveal_phone_numbers: Optional[bool] = None,  # noqa: UP045
     refresh_after: Optional[str] = None,  # noqa: UP045
-    retry_not_found_after: str = "30d",
+    retry_not_found_after: Optional[str] = None,  # noqa: UP045
     max_credits: Optional[float] = None,  # noqa: UP045
-    poll_timeout: str = "1h",
-    on_ambiguous: Literal["hold", "resubmit"] = "hold",
+    poll_timeout: Optional[str] = None,  # noqa: UP045
+    on_ambiguous: Optional[Literal["hold", "resubmit"]] = None,  # noqa: UP045
 ) -> Iterator[DltResource]:
     """Leads and company domains in, ``people`` and ``companies`` with all child tables out.
 
@@ -52,7 +67,8 @@ def amplemarket(
         leads: path or URL (csv, jsonl, parquet), ``"-"``, dicts, Arrow, a dlt resource or
             relation; columns as in the README.
         companies: the same, with ``domain`` and ``linkedin_url``.
-        api_key: bearer token, from ``.dlt/secrets.toml`` or the environment.
+        api_key: bearer token, from ``.dlt/secrets.toml`` or the environment; not needed before
+            the first table is read.
         base_url: of the API; ``http`` is accepted for a loopback address only.
         requests_per_minute: shared by all calls of the process.
         leads_per_request: leads in one POST, at most 10,000.
@@ -64,11 +80,17 @@ def amplemarket(
         poll_timeout: then the run loads what it has; the next one goes on.
         on_ambiguous: what to do with a POST of which nobody knows whether it arrived.
 
+    A setting that is not given comes from the environment or dlt's files, under the section
+    ``sources.amplemarket``, or ``sources.<section>`` after ``amplemarket.clone(section=...)``.
+
     Returns:
-        A dlt source with a resource for each table of the contract.
+        A dlt source with two resources, ``people`` and ``companies``: those that are selected are
+        bought. Every table comes along.
 
     Raises:
-        AmplemarketError: see `amplemarket_source.errors`; raised while dlt extracts.
+        AmplemarketError: see `amplemarket_source.errors`; raised while dlt extracts, and for a
+            setting that cannot be at once. What dlt may be told besides, and what is refused
+            before anything is bought: `amplemarket_source.load.guard`.
 
     Example::
 
@@ -77,20 +99,44 @@ def amplemarket(
         pipeline.run(amplemarket(leads=[{"email": "ada@initech.example"}]))
     """
     given = {name: value for name, value in locals().items() if name in SETTING_NAMES}
-    settings = resolve_settings(**given)
-    inputs: dict[Kind, LeadsInput] = {
-        kind: source
-        for kind, source in ((PEOPLE, leads), (COMPANIES, companies))
-        if source is not None
-    }
+    section = _section()
+    # What is wrong is said where the source is made; only the key may come later.
+    resolve_settings(section, **{**given, "api_key": api_key or NO_KEY_NEEDED})
+    follow_loads()
 
     def read(registry: ColumnRegistry, load_id: str) -> Iterator[TableBatch]:
+        selected = selected_kinds(dlt.current.source())
+        inputs: dict[Kind, LeadsInput] = {
+            kind: source
+            for kind, source in ((PEOPLE, leads), (COMPANIES, companies))
+            if source is not None and kind.name in selected
+        }
+        pipeline, report = dlt.current.pipeline(), RunReport()
+        settings = resolve_settings(section, **given)
+        mark_load(pipeline)
         clock = StoppableClock(SystemClock())
-        with open_session(dlt.current.pipeline(), settings, clock, RunReport()) as session:
+        with open_session(pipeline, settings, clock, report) as session:
             open_requests = recover_requests(session, buying=bool(inputs))
             plan = draft(session, inputs, open_requests)
             commitment = commit(session, plan, open_requests)
-            completed = fetch(session, commitment)
+            completed = marking(fetch(session, commitment))
             yield from read_requests(session, completed, registry, load_id)
+        _tell_if_unfinished(report)
 
     yield from resources(read)
+
+
+def _section() -> str:
+    """Where the settings of the source that is being made are: ``clone`` may name another place."""
+    _, section, name = Container()[ConfigSectionContext].sections
+    return name if section == SECTIONS[-1] else section
+
+
+def _tell_if_unfinished(report: RunReport) -> None:
+    """A plain run ends as a success whatever is open; so it is said as loudly as can be."""
+    try:
+        report.raise_unless_settled()
+    except Unfinished as error:
+        logger.error(
+            "%s dlt calls this run a success; settled(pipeline) raises what is open.", error
+        )

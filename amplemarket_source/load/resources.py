@@ -1,4 +1,4 @@
-"""From completed requests to dlt: one resource for each table, all fed by one pass.
+"""From completed requests to dlt: two resources, which fill all tables in one pass.
 
 What a load does with the answers, each step a stage of its own in `read_requests`:
 
@@ -21,14 +21,19 @@ import pyarrow.compute as pc
 from dlt.extract import DltResource
 
 from amplemarket_source.errors import SchemaFrozen
+from amplemarket_source.load.guard import (
+    refuse_outside_a_load,
+    refuse_overrides,
+    refuse_settings,
+    selected_kinds,
+)
 from amplemarket_source.model import KINDS, PEOPLE
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.report import RunReport
 from amplemarket_source.schema.registry import ColumnRegistry, SchemaContract, annotate_new
-from amplemarket_source.schema.table import Table, transformer_for
+from amplemarket_source.schema.table import resource_for
 from amplemarket_source.schema.tables import (
-    BOOKKEEPING,
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
     REJECTS,
@@ -48,33 +53,46 @@ ReadTables = Callable[[ColumnRegistry, str], Iterator[TableBatch]]
 
 
 def resources(read: ReadTables) -> list[DltResource]:
-    """Resources for all tables.
+    """``people`` and ``companies``: what a user selects is what is bought.
 
-    The record of what was bought (`BOOKKEEPING`) is loaded whatever resources a user selects:
-    without it the next run would not know what has been paid for. It then travels with the first
-    selected resource.
+    Every table comes along whatever is selected, from the first load on. One pass over the answers
+    fills them all, so the first selected resource yields the rows of every table, each marked with
+    its table's name, and the other nothing. No transformers, whose limits dlt does not tell of
+    (api-notes: dlt-limit).
+
+    Called where a dlt source is made, whose name the resources keep to.
     """
+    name = dlt.current.source_schema().name
+    return [_resource(kind.name, name, read) for kind in KINDS]
 
-    @dlt.resource(name="answers", selected=False)
-    def answers() -> Iterator[TableBatch]:
-        schema = dlt.current.source_schema()
-        registry = ColumnRegistry.of(schema, SchemaContract.taken_from(dlt.current.source()))
+
+def _resource(kind: str, source_name: str, read: ReadTables) -> DltResource:
+    def rows() -> Iterator[Any]:
+        refuse_outside_a_load(kind)
+        refuse_settings(dlt.current.pipeline())
+        source, schema = dlt.current.source(), dlt.current.source_schema()
+        selected = selected_kinds(source)
+        if selected and kind != selected[0]:
+            return
+        refuse_overrides(source, schema, source_name, lambda kind: _made(kind, rows))
+        registry = ColumnRegistry.of(schema, SchemaContract.taken_from(source))
         # The first load makes every table, also those that stay empty.
-        yield {table.name: table.arrow_schema.empty_table() for table in TABLES.values()}
+        empty = {table.name: table.arrow_schema.empty_table() for table in TABLES.values()}
+        yield from _marked(empty, kind)
         for batch in read(registry, dlt.current.load_package_state()["load_id"]):
             annotate_new(schema, registry)
-            yield batch
+            yield from _marked(batch, kind)
 
-    source = answers()
-    return [source] + [
-        transformer_for(
-            table,
-            _picker(table.name),
-            source,
-            carried=[t for t in BOOKKEEPING if t is not table],
-        )
-        for table in TABLES.values()
-    ]
+    return _made(kind, rows)
+
+
+def _made(kind: str, rows: Callable[[], Iterator[Any]]) -> DltResource:
+    return resource_for(TABLES[kind], rows, also=TABLES.values())
+
+
+def _marked(batch: TableBatch, kind: str) -> Iterator[Any]:
+    for name, rows in batch.items():
+        yield rows if name == kind else dlt.mark.with_table_name(rows, name)
 
 
 def read_requests(
@@ -181,23 +199,3 @@ def _tell_of_new_fields(report: RunReport, registry: ColumnRegistry) -> None:
         frozen = SchemaFrozen(refused)
         report.failed(frozen)
         logger.error("%s", frozen)  # all that a plain pipeline.run shows of it
-
-
-def _picker(name: str) -> Callable[[TableBatch], Any]:
-    """Takes a table's rows out of a batch; the first table's also takes what is carried along."""
-
-    def pick(batch: TableBatch) -> Any:
-        selected = [n for n in dlt.current.source().selected_resources if n in TABLES]
-        carried = [t for t in BOOKKEEPING if t.name not in selected and t.name in batch]
-        if name != selected[0] or not carried:
-            return batch.get(name)
-        return _with_carried(batch, name, carried)
-
-    return pick
-
-
-def _with_carried(batch: TableBatch, name: str, carried: list[Table]) -> Iterator[Any]:
-    if name in batch:
-        yield batch[name]
-    for table in carried:
-        yield dlt.mark.with_table_name(batch[table.name], table.name)

@@ -19,6 +19,7 @@ from amplemarket_source.environment import run_environment
 from amplemarket_source.errors import UsageError
 from amplemarket_source.leads.read import LeadsInput
 from amplemarket_source.ledger import Ledger
+from amplemarket_source.load.guard import refuse_settings
 from amplemarket_source.load.waves import load_pending, load_waves
 from amplemarket_source.memory import share_arenas
 from amplemarket_source.model import COMPANIES, PEOPLE, Kind, Plan
@@ -148,6 +149,7 @@ class Enrichment:
                 the report.
         """
         with run_environment(), self.report.timing("total"), ExitStack() as stack:
+            refuse_settings(self._pipeline)
             load_pending(self._pipeline)
             session = stack.enter_context(
                 open_session(self._pipeline, self._settings, self._clock, self.report)

@@ -18,6 +18,7 @@ from amplemarket_source.api import EnrichmentApi, Found
 from amplemarket_source.clock import StoppableClock, SystemClock
 from amplemarket_source.environment import run_environment
 from amplemarket_source.errors import NotFound, RemovedForPrivacy, Unavailable, UsageError
+from amplemarket_source.load.guard import refuse_settings
 from amplemarket_source.load.waves import load_pending, load_requests
 from amplemarket_source.model import COMPANIES, Batch, Kind, KindPlan, RequestRecord
 from amplemarket_source.pages import CompletedRequest, Summary
@@ -66,6 +67,8 @@ def look_up(
     settings = settings.with_changes(refresh_after="0s", retry_not_found_after="0s")
     clock = StoppableClock(SystemClock())
     with run_environment():
+        if load:
+            refuse_settings(pipeline)
         load_pending(pipeline)
         with open_session(pipeline, settings, clock, RunReport()) as session:
             if load:

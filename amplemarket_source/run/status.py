@@ -61,11 +61,13 @@ class Status:
     Attributes:
         by_status: requests by status, settled ones included.
         open: those that are not settled, oldest first.
+        leads_not_bought: what the last run planned and was stopped before, by credits or otherwise.
         email_credits, phone_credits: estimated so far, over all loaded requests.
     """
 
     by_status: dict[str, int]
     open: tuple[OpenRequest, ...]
+    leads_not_bought: int
     email_credits: float
     phone_credits: float
 
@@ -77,6 +79,7 @@ class Status:
                 "email_credits_estimated": self.email_credits,
                 "phone_credits_estimated": self.phone_credits,
             },
+            "leads_not_bought": self.leads_not_bought,
             "open": [request.to_dict() for request in self.open],
         }
 
@@ -97,10 +100,11 @@ def status(pipeline: dlt.Pipeline) -> Status:
 
 
 def settled(pipeline: dlt.Pipeline) -> None:
-    """Return if no request is open: what a scheduler asks after a plain ``pipeline.run``.
+    """Return if every lead is settled: what a scheduler asks after a plain ``pipeline.run``.
 
     Raises:
-        Unfinished: requests are in flight, held or expired; says how many and what to do.
+        Unfinished: requests are in flight, held or expired, or the last run did not buy all that it
+            planned; says how many and what to do.
         DestinationError: the ledger cannot be read.
 
     Example::
@@ -109,21 +113,25 @@ def settled(pipeline: dlt.Pipeline) -> None:
         settled(pipeline)
     """
     found = status(pipeline)
-    if not found.open:
+    if not found.open and not found.leads_not_bought:
         return
     waiting = sum(request.record.status in UNSETTLED for request in found.open)
     in_flight = len(found.open) - waiting
     counts = ", ".join(
         f"{count:,} {what}"
-        for count, what in ((in_flight, "in flight"), (waiting, "waiting for a decision"))
+        for count, what in (
+            (in_flight, "requests in flight"),
+            (waiting, "requests waiting for a decision"),
+            (found.leads_not_bought, "leads planned and not bought"),
+        )
         if count
     )
     advice = (
         "`amplemarket status` shows which to release."
         if waiting
-        else "`amplemarket resume`, or the same run again, goes on with them."
+        else "The same run again goes on with them."
     )
-    raise Unfinished(f"Requests are not settled: {counts}. {advice}", needs_a_person=bool(waiting))
+    raise Unfinished(f"Not every lead is settled: {counts}. {advice}", needs_a_person=bool(waiting))
 
 
 def read_status(ledger: Ledger, now: datetime) -> Status:
@@ -136,6 +144,7 @@ def read_status(ledger: Ledger, now: datetime) -> Status:
     return Status(
         by_status={status: count for status, count, _, _ in rows},
         open=tuple(OpenRequest(r, _age(r, now)) for r in ledger.open_requests()),
+        leads_not_bought=ledger.leads_not_bought(),
         email_credits=float(sum(row[2] or 0 for row in rows)),
         phone_credits=float(sum(row[3] or 0 for row in rows)),
     )

@@ -11,7 +11,7 @@ are items. The row of a parent without items names it and is none. ``destination
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -29,7 +29,6 @@ __all__ = [
     "Table",
     "data_type_of",
     "resource_for",
-    "transformer_for",
 ]
 
 
@@ -140,27 +139,22 @@ of the load has that key or parent again. So files can be merged one by one, in 
 (`amplemarket_source.destination`)."""
 
 
-def resource_for(table: Table, rows: Iterable[pa.Table]) -> DltResource:
-    """A dlt resource that yields ``rows`` under the table's name and hints."""
-    return dlt.resource(iter(rows), name=table.name).apply_hints(**_hints(table))
-
-
-def transformer_for(
+def resource_for(
     table: Table,
-    pick: Callable[[Any], Any],
-    data_from: DltResource,
-    carried: Iterable[Table] = (),
+    rows: Iterable[Any] | Callable[[], Iterator[Any]],
+    also: Iterable[Table] = (),
 ) -> DltResource:
-    """A dlt transformer that takes rows out of each item of ``data_from``.
+    """A dlt resource that yields ``rows`` under the table's name and hints.
 
     Args:
-        table: names the resource; rows without a mark go into it.
-        carried: further tables that ``pick`` may yield rows of, marked ``with_table_name``.
+        rows: Arrow tables, or a generator function that dlt calls when it extracts.
+        also: further tables whose rows it may yield, marked ``with_table_name``.
     """
-    resource = dlt.transformer(pick, data_from=data_from, name=table.name)
-    for other in carried:
-        # Before the table's own hints, which a variant would otherwise inherit.
-        resource.apply_hints(table_name=other.name, create_table_variant=True, **_hints(other))
+    resource = dlt.resource(rows if callable(rows) else iter(rows), name=table.name)
+    for other in also:
+        if other is not table:
+            # Before the table's own hints, which a variant would otherwise inherit.
+            resource.apply_hints(table_name=other.name, create_table_variant=True, **_hints(other))
     return resource.apply_hints(**_hints(table))
 
 

@@ -26,6 +26,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from dlt.extract import DltResource
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from amplemarket_source.environment import run_environment
 from amplemarket_source.errors import Busy, DestinationError, UsageError
 from amplemarket_source.memory import DestinationMemory, MemoryBudget, Share
 from amplemarket_source.schema.table import Table, resource_for
@@ -215,6 +216,9 @@ class Warehouse:
             dataset_name=outer.dataset_name,
             pipelines_dir=outer.pipelines_dir,
         )
+        # What a user's settings say of all pipelines must not reach the record of purchases.
+        self._pipeline.refresh = None
+        self._pipeline.dataset_name = outer.dataset_name
         self._client = self._pipeline.sql_client()
         self._client.open_connection()
         self._stack.callback(self._client.close_connection)
@@ -230,12 +234,15 @@ class Warehouse:
                 self._memory.limit(share)
 
     def _load_pending(self) -> None:
-        self._pipeline.run().raise_on_failed_jobs()
+        with run_environment():
+            self._pipeline.run().raise_on_failed_jobs()
 
     def _run(self, resources: list[DltResource]) -> None:
-        info: LoadInfo = self._pipeline.run(
-            resources, schema=dlt.Schema(self._pipeline.pipeline_name)
-        )
+        # In a plain run of the user's as well: the files of this load are ours, and hold leads.
+        with run_environment():
+            info: LoadInfo = self._pipeline.run(
+                resources, schema=dlt.Schema(self._pipeline.pipeline_name)
+            )
         info.raise_on_failed_jobs()
 
     def _apart(self, work: Callable[[], None]) -> None:

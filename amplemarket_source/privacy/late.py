@@ -1,0 +1,97 @@
+"""Erasing again whom a load has brought back.
+
+A load holds what was read before it, and may end after an erasure that knew nothing of it: dlt
+loads a plain run outside of the lock, and a package can wait in a folder that nobody else sees. It
+then writes the person's rows, and the outcome of their lead over the row that kept them out. So
+every session begins with a look at the loads since the one before, and a plain run ends with it
+(`amplemarket_source.load.follow`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+
+from amplemarket_source.identity import (
+    IDENTIFIERS,
+    identifier_key_sql,
+    install_identity,
+    person_key,
+)
+from amplemarket_source.privacy.erase import erase
+from amplemarket_source.schema.tables import (
+    ENRICHMENT_REQUESTS,
+    ENRICHMENT_RESULTS,
+    ERASURES,
+    PEOPLE,
+    REQUEST_LEADS,
+)
+from amplemarket_source.warehouse.client import Warehouse
+
+__all__ = ["erase_again"]
+
+
+def erase_again(warehouse: Warehouse, at: datetime) -> set[str]:
+    """Erase whoever was erased while a load was under way that has ended by now.
+
+    Looks at the loads whose requests the ledger has not let go of, which the next run does when it
+    has looked. An erasure for its age alone keeps nobody out, so it is not repeated.
+
+    Returns:
+        The keys that are suppressed, of those who were erased again; mostly none.
+
+    Raises:
+        DestinationError: the destination refused; the next session does it.
+    """
+    found = warehouse.rows(_statement(warehouse))
+    if not found:
+        return set()
+    keys = {row[1] for row in found}
+    people = {
+        person
+        for load_id in {row[0] for row in found}
+        for person in _named_by(keys, _people_of(warehouse, load_id))
+    }
+    return erase(warehouse, lead_keys=keys, person_ids=people, at=at)
+
+
+def _statement(warehouse: Warehouse) -> str:
+    # ``loaded_at`` is when the load began to hold the answers, ``inserted_at`` when it had ended.
+    requests, results = ENRICHMENT_REQUESTS.name, ENRICHMENT_RESULTS.name
+    return (
+        "SELECT DISTINCT request._dlt_load_id, erased.erased_key "
+        f"FROM {warehouse.name(requests)} AS request "
+        f"JOIN {warehouse.name('_dlt_loads')} AS ended ON ended.load_id = request._dlt_load_id "
+        "JOIN ("
+        f"SELECT erasure_key AS erased_key, erased_at FROM {warehouse.name(ERASURES.name)} "
+        "WHERE reason IS NULL OR reason <> 'retention' UNION ALL "
+        f"SELECT lead_key, enriched_at FROM {warehouse.name(results)} "
+        "WHERE kind = 'people' AND status = 'gdpr_removed'"
+        ") AS erased ON erased.erased_at BETWEEN request.loaded_at AND ended.inserted_at "
+        "WHERE request.kind = 'people' AND request.request_key IN "
+        f"(SELECT request_key FROM {warehouse.name(REQUEST_LEADS.name)})"
+    )
+
+
+def _people_of(warehouse: Warehouse, load_id: str) -> Iterator[pa.Table]:
+    people = warehouse.name(PEOPLE.name)
+    yield from warehouse.read(
+        f"SELECT id, email, linkedin_url FROM {people} WHERE _dlt_load_id = %s", load_id
+    )
+
+
+def _named_by(keys: set[str], people: Iterable[pa.Table]) -> Iterator[str]:
+    """The ids of the people whom a key names: by their id, or by one identifier alone."""
+    identifiers = ", ".join(
+        f"CASE WHEN {name} <> '' THEN {identifier_key_sql(name)} END" for name in IDENTIFIERS
+    )
+    with duckdb.connect(":memory:", config={"threads": 1}) as work:
+        install_identity(work)
+        for some in people:
+            work.register("loaded", some)
+            for person, *named in work.execute(f"SELECT id, {identifiers} FROM loaded").fetchall():
+                if person_key(person) in keys or keys.intersection(named):
+                    yield person
