@@ -14,6 +14,7 @@ finds no staging tables, or old rows in them.
 
 from __future__ import annotations
 
+import glob
 from contextlib import suppress
 from typing import Any
 
@@ -91,7 +92,8 @@ class _MergeJob(RunnableLoadJob):
 def _statements(table: Any, file_path: str, client: SqlClientBase[Any]) -> tuple[str, str]:
     """DELETE and INSERT, by the hints that dlt's own merge reads."""
     name = client.make_qualified_table_name(table["name"])
-    rows = f"read_parquet({client.capabilities.escape_literal(file_path)})"
+    # A name with brackets is a pattern to DuckDB, also where a file has that very name.
+    rows = f"read_parquet({client.capabilities.escape_literal(glob.escape(file_path))})"
     scope = table.get("x-merge-destination-scope")
     if scope:
         replaced = scope.format(table=name, staging_table=rows)

@@ -30,6 +30,7 @@ to do. No message holds a key, a query string, a body or a person's data.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -37,6 +38,7 @@ from enum import IntEnum
 _FIELDS_SHOWN = 8
 
 __all__ = [
+    "DISK_FULL",
     "AmplemarketError",
     "ApiError",
     "ApiProblem",
@@ -61,6 +63,8 @@ __all__ = [
     "Unfinished",
     "UsageError",
     "causes",
+    "how_to_install",
+    "is_disk_full",
 ]
 
 
@@ -316,3 +320,20 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(current))
         yield current
         current = current.__cause__ or current.__context__
+
+
+DISK_FULL = "the disk is full; make room and run again"
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether ``error`` came of a disk, or a quota, without room; DuckDB says so in text alone."""
+    return any(
+        getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        or "no space left on device" in str(cause).lower()
+        for cause in causes(error)
+    )
+
+
+def how_to_install(*packages: str) -> str:
+    """The command that installs packages beside this one, wherever that came from."""
+    return "python -m pip install " + " ".join(f"'{package}'" for package in packages)

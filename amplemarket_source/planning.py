@@ -34,7 +34,7 @@ from amplemarket_source.schema.rejects import INPUT_REJECT_ID_SQL
 from amplemarket_source.schema.table import Table
 from amplemarket_source.schema.tables import LEADS, REJECTS, REQUEST_LEADS
 from amplemarket_source.settings import Settings
-from amplemarket_source.workbench import Workbench
+from amplemarket_source.workbench import Workbench, text_literal
 
 __all__ = ["decide", "erased_lead_keys", "read_known", "record_plan"]
 
@@ -285,7 +285,7 @@ def _count(workbench: Workbench, sql: str, parameters: dict[str, object]) -> int
 def _written(workbench: Workbench, sql: str, parameters: dict[str, object], file: Path) -> Path:
     # DuckDB holds a row group for each thread until it is full (api-notes: duckdb-batches).
     options = f"FORMAT parquet, ROW_GROUP_SIZE {_ROWS_IN_GROUP}"
-    workbench.execute(f"COPY ({sql}) TO '{file}' ({options})", parameters)
+    workbench.execute(f"COPY ({sql}) TO {text_literal(file)} ({options})", parameters)
     return file
 
 

@@ -87,12 +87,12 @@ def open_session(
         report.failed(error)
         clock.stop()
 
-    folder = WorkingFolder.of(pipeline)
     memory = MemoryBudget()
     with ExitStack() as stack:
         warehouse, check_lease = stack.enter_context(
             exclusive_warehouse(pipeline, clock, lost, memory)
         )
+        folder = WorkingFolder.of(pipeline)
         stack.callback(clock.stop)
         suppressions = Suppressions()
         # Nothing of it outlives the run: it holds the input, which is personal data.

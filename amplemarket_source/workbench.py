@@ -40,7 +40,7 @@ from amplemarket_source.identity import install_identity
 from amplemarket_source.memory import Share
 from amplemarket_source.model import LEAD_FIELDS, Batch
 
-__all__ = ["LeadToSend", "Workbench"]
+__all__ = ["LeadToSend", "Workbench", "text_literal"]
 
 _FIELDS = ", ".join(f"{field} TEXT" for field in LEAD_FIELDS)
 _TABLES = {
@@ -57,6 +57,11 @@ _TABLES = {
 }
 
 _ROWS_AT_ONCE = 10_000  # else DuckDB takes memory for a million (api-notes: duckdb-batches)
+
+
+def text_literal(value: object) -> str:
+    """``value`` as DuckDB reads a text; for what can be no parameter, such as a file to write."""
+    return "'" + str(value).replace("'", "''") + "'"
 
 
 @dataclass(frozen=True)

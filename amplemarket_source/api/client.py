@@ -169,7 +169,7 @@ class ApiClient:
         self._pacer = Pacer(requests_per_minute * _SHARE_OF_LIMIT, clock)
         self._transport = Transport(self.origin, usable_key(api_key), timeouts, clock)
         jitter = random or Random()  # noqa: S311 - nothing secret depends on it
-        self._retrier = Retrier(failure_budget, self._pacer, jitter, self.stats.count_retry)
+        self._retrier = Retrier(failure_budget, self._pacer, jitter, self.stats.count_retry, clock)
 
     def __repr__(self) -> str:
         return f"ApiClient({self.origin!r})"

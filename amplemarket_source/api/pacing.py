@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeVar, cast
 
-from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_result
 
 from amplemarket_source.clock import Clock, StoppableClock
 from amplemarket_source.errors import ApiError, UnexpectedResponse
@@ -141,6 +141,7 @@ logger = logging.getLogger("amplemarket.api")
 
 _T = TypeVar("_T")
 _FIRST_BACKOFF = 1.0
+_FIRST_PATIENCE = 30.0
 _LONGEST_BACKOFF = 60.0
 _FIRST_PAUSE = 5.0  # after a 429 without a usable Retry-After (api-notes: throttling)
 _LONGEST_PAUSE = 60.0
@@ -176,7 +177,10 @@ class Retrier:
     Failures are values, not exceptions, so that the exception a user sees has no chain of HTTP
     library exceptions behind it, whose requests hold URLs with queries.
 
-    The budget counts consecutive failures of one call; every call starts with a whole one. Waits
+    The budget counts consecutive failures of one call; every call starts with a whole one. Where
+    nobody has answered any call yet, half a minute is patience enough: the address or the network
+    is wrong rather than having a bad moment. The first failure of a row of them is logged as a
+    warning, the others as information. Waits
     double from 1 to 60 seconds with jitter, and are never shorter than a ``Retry-After``. After a
     429 it is the pacer that waits, for all threads.
 
@@ -185,22 +189,30 @@ class Retrier:
         pacer: waits between attempts, and is paused after a 429.
         random: the jitter's source.
         on_retry: called before each attempt but the first.
+        clock: measures the patience.
 
     Example::
 
-        retrier = Retrier(8, pacer, Random(), lambda: None)
+        retrier = Retrier(8, pacer, Random(), lambda: None, SystemClock())
         retrier.call(lambda: fetch() or Failure(Unavailable, "nothing came", "GET", "/x"))
     """
 
     def __init__(
-        self, budget: int, pacer: Pacer, random: Random, on_retry: Callable[[], None]
+        self,
+        budget: int,
+        pacer: Pacer,
+        random: Random,
+        on_retry: Callable[[], None],
+        clock: Clock,
     ) -> None:
+        self._budget = budget
+        self._clock = clock
+        self._was_answered = False
+        self._in_trouble = False
         self._pacer = pacer
         self._random = random
         self._retrying = Retrying(
             retry=retry_if_result(lambda outcome: isinstance(outcome, Failure)),
-            stop=stop_after_attempt(budget),
-            wait=self._seconds_to_next,
             sleep=pacer.sleep,
             after=self._after_failure,
             before_sleep=lambda _: on_retry(),
@@ -214,7 +226,18 @@ class Retrier:
             ApiError: the last failure's error, when the budget is used up; and whatever
                 ``attempt`` raises, at once.
         """
-        return cast("_T", self._retrying(attempt))
+        until = self._clock.monotonic() + _FIRST_PATIENCE
+
+        def left() -> float:
+            return math.inf if self._was_answered else until - self._clock.monotonic()
+
+        retrying = self._retrying.copy(
+            stop=lambda state: state.attempt_number >= self._budget or left() <= 0,
+            wait=lambda state: min(self._seconds_to_next(state), left()),
+        )
+        result = cast("_T", retrying(attempt))
+        self._was_answered, self._in_trouble = True, False
+        return result
 
     def _after_failure(self, state: RetryCallState) -> None:
         failure = _failure_of(state)
@@ -224,6 +247,11 @@ class Retrier:
             if told is None:
                 told = _grown(_FIRST_PAUSE, state.attempt_number, _LONGEST_PAUSE)
             self._pacer.pause(max(told, _SHORTEST_PAUSE) * self._random.uniform(1.0, _JITTER))
+        if failure.status is not None:
+            self._was_answered = True
+        if not (failure.throttled or self._in_trouble):
+            self._in_trouble = True
+            logger.warning("%s %s: %s; trying again.", failure.method, failure.path, failure.what)
         logger.info(
             "%s %s: attempt %d failed, %s, status %s, trace id %s",
             failure.method,

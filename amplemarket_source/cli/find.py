@@ -8,17 +8,24 @@ from typing import Any
 
 import click
 
-from amplemarket_source.cli.options import Target, given_settings, setting_options, target_options
+from amplemarket_source.cli.options import (
+    given_settings,
+    setting_options,
+    spending_option,
+    target_options,
+)
 from amplemarket_source.cli.output import Output
+from amplemarket_source.cli.run import ask_before, say_new
+from amplemarket_source.cli.target import Target
+from amplemarket_source.cli.texts import credits_of
 from amplemarket_source.errors import UsageError
-from amplemarket_source.model import COMPANIES, PEOPLE, Kind
+from amplemarket_source.model import COMPANIES, PEOPLE, Batch, Kind
 from amplemarket_source.run.lookup import look_up
 from amplemarket_source.settings import resolve_settings
 
 __all__ = ["find"]
 
-_SPENDS = """Somebody found costs what a lead of a list costs; asked again within 24 hours, nothing.
-"""
+_SPENDS = "A {name} found costs what a row of a list costs; asked again within 24 hours, nothing."
 
 
 @click.group()
@@ -36,13 +43,14 @@ def _search_options(kind: Kind) -> Any:
 
 
 def _command(kind: Kind, name: str) -> None:
-    def body(output: Output, target: Target, no_load: bool, **options: Any) -> None:
+    def body(output: Output, target: Target, no_load: bool, yes: bool, **options: Any) -> None:
         lead = {field: options.pop(field) for field in kind.identifying}
         given = {field: value for field, value in lead.items() if value is not None}
-        _find(kind, given, output, target, load=not no_load, **options)
+        _find(kind, given, output, target, load=not no_load, yes=yes, **options)
 
-    command: Any = target_options(setting_options(_search_options(kind)(body)))
-    find.command(name, help=f"Look up one {name}.\n\n{_SPENDS}")(command)
+    searching = _search_options(kind)(spending_option(body))
+    command: Any = target_options(setting_options(searching, reveals=kind.has_reveals))
+    find.command(name, help=f"Look up one {name}.\n\n{_SPENDS.format(name=name)}")(command)
 
 
 def _find(
@@ -52,6 +60,7 @@ def _find(
     target: Target,
     *,
     load: bool,
+    yes: bool,
     **options: Any,
 ) -> None:
     if not lead:
@@ -59,11 +68,22 @@ def _find(
         raise UsageError(f"Search by at least one of {names}.")
     settings = resolve_settings(**given_settings(options))
     pipeline = target.pipeline()
+    say_new(target, output)
+
+    def before(batch: Batch) -> None:
+        ask_before(
+            f"Look it up for at most {credits_of([batch])}",
+            output,
+            target,
+            yes=yes or settings.max_credits is not None,
+        )
+
     with output.working():
-        found = look_up(pipeline, settings, kind, lead, load=load)
+        found = look_up(pipeline, settings, kind, lead, load=load, before=before)
     entity = None if found.body is None else json.loads(found.body)
     document = {"status": found.status, "result": entity, "loaded": load, **target.describe()}
-    output.answer(document, _text(kind, found.status, entity))
+    kept = "In" if load else "Not kept; what is known is in"
+    output.answer(document, f"{_text(kind, found.status, entity)}\n{kept} {target.where()}.")
 
 
 def _text(kind: Kind, status: str, entity: dict[str, Any] | None) -> str:
@@ -88,10 +108,15 @@ def _lines(value: dict[str, Any], depth: int) -> list[str]:
                 inner = _lines(element, depth + 2)
                 lines += [f"{margin}  - {inner[0].strip()}", *inner[1:]] if inner else []
         elif isinstance(item, list):
-            lines.append(f"{margin}{key}  {', '.join(map(str, item))}")
+            lines.append(_line(margin, key, ", ".join(map(str, item))))
         else:
-            lines.append(f"{margin}{key}  {item}")
+            lines.append(_line(margin, key, str(item)))
     return lines
+
+
+def _line(margin: str, key: str, value: str) -> str:
+    """What has lines of its own is set in, so that it cannot look like other fields."""
+    return f"{margin}{key}  " + value.replace("\n", f"\n{margin}    ")
 
 
 _command(PEOPLE, "person")

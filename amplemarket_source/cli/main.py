@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 import os
+import traceback
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
+from io import StringIO
 from typing import Any
 
 import click
 
-from amplemarket_source.cli.texts import json_text
+from amplemarket_source.cli.texts import json_text, shown
 from amplemarket_source.environment import BEFORE_IMPORTS, WHILE_RUNNING
 from amplemarket_source.errors import (
+    DISK_FULL,
     AmplemarketError,
     DestinationError,
     ExitCode,
-    SettingsError,
-    causes,
+    is_disk_full,
 )
 
 __all__ = ["LazyCommand", "main", "program"]
@@ -35,6 +39,7 @@ Exit codes
   5  unfinished (still running, held, or unanswered): run again
   6  the API broke its contract
   7  the destination failed
+  130  interrupted
 """
 
 
@@ -92,71 +97,105 @@ _COMMANDS = (
 )
 
 
-class _Program(click.Group):
-    """Turns the package's errors into one line and an exit code."""
+@dataclass(frozen=True)
+class _Teller:
+    """Turns errors into a sentence, or a document, and an exit code.
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        # Both are needed before a command knows its options.
-        _quiet_libraries(quiet="--quiet" in args)
-        ctx.obj = "--json" in args
-        return super().parse_args(ctx, args)
+    Attributes:
+        as_json: the error is a document on standard output as well.
+        debug: a traceback goes before the sentence.
+    """
+
+    as_json: bool
+    debug: bool
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Whatever the block raises is told, and ends the command.
+
+        Raises:
+            click.exceptions.Exit: with the exit code.
+        """
+        try:
+            yield
+        except (click.exceptions.Exit, BrokenPipeError):
+            raise
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("Interrupted; nothing was sent after that.", err=True)
+            raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
+        except click.ClickException as error:
+            raise click.exceptions.Exit(self._tell_usage(error)) from None
+        except Exception as error:
+            # Click turns its own kind of exit into the process's.
+            raise click.exceptions.Exit(self._tell(error)) from None
+
+    def _tell_usage(self, error: click.ClickException) -> int:
+        told = StringIO()
+        error.show(told)
+        click.echo(shown(told.getvalue().rstrip("\n")), err=True)
+        self._document("UsageError", error.format_message(), ExitCode.USAGE)
+        return ExitCode.USAGE
+
+    def _tell(self, error: Exception) -> int:
+        if self.debug:
+            click.echo(shown("".join(traceback.format_exception(error)).rstrip("\n")), err=True)
+        logger.debug("the command failed", exc_info=error)
+        if is_disk_full(error) and not isinstance(error, DestinationError):
+            name, code, message = "DiskFull", ExitCode.DESTINATION, _DISK_FULL
+        elif isinstance(error, AmplemarketError):
+            name, code, message = type(error).__name__, ExitCode(error.exit_code), str(error)
+        else:
+            # The text of a foreign error can hold a person's data.
+            name, code, message = "Unexpected", ExitCode.UNEXPECTED, _UNEXPECTED
+        hint = code in (ExitCode.UNEXPECTED, ExitCode.DESTINATION)
+        click.echo(f"Error: {shown(message)}{_HINT if hint and not self.debug else ''}", err=True)
+        self._document(name, message, code)
+        return code
+
+    def _document(self, name: str, message: str, code: ExitCode) -> None:
+        if self.as_json:
+            click.echo(json_text({"error": name, "message": message, "exit_code": int(code)}))
+
+
+_DISK_FULL = f"T{DISK_FULL[1:]}. What was bought is recorded, and is gone on with."
+_UNEXPECTED = (
+    "Unexpected error, a mistake of this program. Nothing is lost: what was bought is recorded, "
+    "and the same command again goes on with it."
+)
+_HINT = " (--debug shows what happened.)"
+
+
+class _Program(click.Group):
+    """Tells errors its own way, those of click included."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        # All are needed before a command knows its options.
+        teller = _Teller(as_json="--json" in args, debug="--debug" in args)
+        _quiet_libraries(debug=teller.debug)
+        with teller.telling():
+            return super().make_context(info_name, args, parent, obj=teller, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with ctx.obj.telling():
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
-            raise
-        except KeyboardInterrupt:
-            click.echo("Interrupted; nothing was sent after that.", err=True)
-            ctx.exit(ExitCode.INTERRUPTED)
-        except AmplemarketError as error:
-            ctx.exit(_tell(_clearer(error), as_json=ctx.obj))
-        except Exception as error:
-            # The text of a foreign error can hold a person's data, so only its kind is shown.
-            logger.debug("unexpected error", exc_info=True)
-            what = f"Unexpected {type(error).__name__} {_place(error)}."
-            ctx.exit(_tell(error, what, as_json=ctx.obj))
 
 
-def _quiet_libraries(*, quiet: bool) -> None:
-    """Defaults for dlt and Arrow, before they are imported; the user's own go first."""
-    level = {"RUNTIME__LOG_LEVEL": "ERROR" if quiet else "WARNING"}
+def _quiet_libraries(*, debug: bool) -> None:
+    """Defaults for dlt and Arrow, before they are imported; the user's own go first.
+
+    dlt's log is for whoever writes pipelines: what goes wrong the command says itself.
+    """
+    level = {"RUNTIME__LOG_LEVEL": "WARNING" if debug else "CRITICAL"}
     for name, value in (BEFORE_IMPORTS | WHILE_RUNNING | level).items():
         os.environ.setdefault(name, value)
     warnings.simplefilter("ignore")
     logging.getLogger("amplemarket").addHandler(logging.NullHandler())
-
-
-def _tell(error: Exception, message: str | None = None, *, as_json: bool) -> int:
-    code = error.exit_code if isinstance(error, AmplemarketError) else ExitCode.UNEXPECTED
-    text = message or str(error)
-    click.echo(f"Error: {text}", err=True)
-    if as_json:
-        told = {"error": type(error).__name__, "message": text, "exit_code": int(code)}
-        click.echo(json_text(told))
-    return code
-
-
-def _clearer(error: AmplemarketError) -> AmplemarketError:
-    """A destination without its credentials is a matter of settings, whoever noticed it."""
-    for cause in causes(error) if isinstance(error, DestinationError) else ():
-        fields = getattr(cause, "fields", None)
-        # By its name: nothing here may import dlt.
-        if type(cause).__name__ == "ConfigFieldMissingException" and fields:
-            return SettingsError(
-                f"The destination needs settings that were not found: {', '.join(fields)}. "
-                "Put them into .dlt/secrets.toml or the environment, as dlt documents for it."
-            )
-    return error
-
-
-def _place(error: Exception) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return ""
-    return f"in {Path(trace.tb_frame.f_code.co_filename).name}, line {trace.tb_lineno}"
 
 
 @click.group(
@@ -165,7 +204,7 @@ def _place(error: Exception) -> str:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     commands=_COMMANDS,
 )
-@click.version_option(package_name="dlt-source-amplemarket", prog_name="amplemarket")
+@click.version_option(package_name="dlt-source-amplemarket", message="amplemarket %(version)s")
 def program() -> None:
     """Leads in, typed people and companies tables out; each lead is bought once.
 

@@ -1,144 +1,31 @@
-"""The options that commands share, and the pipeline they describe."""
+"""The options that commands share."""
 
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import dlt
-from dlt.common.exceptions import DltException, MissingDependencyException
 
 from amplemarket_source.cli.output import Output
-from amplemarket_source.destination import duckdb
-from amplemarket_source.errors import SettingsError
+from amplemarket_source.cli.target import DATASET, PIPELINE, Target
+from amplemarket_source.cli.texts import DEBUG_HELP
 
-__all__ = ["Target", "given_settings", "setting_options", "target_options"]
+__all__ = ["given_settings", "setting_options", "spending_option", "target_options"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_DUCKDB = "duckdb:///"
-_DATASET = "amplemarket_data"
-_PIPELINE = "amplemarket"
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where the tables are, in dlt's words."""
-
-    destination: str
-    dataset: str
-    pipeline_name: str
-    pipelines_dir: str | None
-
-    def pipeline(self) -> dlt.Pipeline:
-        """The pipeline; nothing is opened yet.
-
-        Raises:
-            SettingsError: dlt knows no such destination, or its driver is not installed.
-        """
-        file = self._duckdb_file()
-        folder = self.pipelines_dir or _beside(file)
-        place: dict[str, Any] = {"pipelines_dir": folder} if folder else {}
-        try:
-            pipeline: dlt.Pipeline = dlt.pipeline(
-                self.pipeline_name,
-                destination=self._destination(file),
-                dataset_name=self.dataset,
-                **place,
-            )
-        except MissingDependencyException:
-            raise SettingsError(
-                f"Destination {self.destination!r} is not installed: "
-                f"pip install 'dlt-source-amplemarket[{self.destination}]'."
-            ) from None
-        except (DltException, ImportError) as error:
-            raise SettingsError(
-                f"dlt cannot set up destination {self.destination!r} ({type(error).__name__}). "
-                "Names it takes: duckdb, bigquery, snowflake, postgres, or duckdb:///file.duckdb."
-            ) from error
-        return pipeline
-
-    def _destination(self, file: Path | None) -> Any:
-        if file is not None:
-            return duckdb(str(file))
-        return duckdb() if self.destination == "duckdb" else self.destination
-
-    def describe(self) -> dict[str, Any]:
-        """For ``--json``."""
-        file = self._duckdb_file()
-        return {
-            "destination": f"{_DUCKDB}{file}" if file else self.destination,
-            "dataset": self.dataset,
-            "pipeline_name": self.pipeline_name,
-        }
-
-    def apart(self) -> Target:
-        """Names of their own for invented people, where none are given.
-
-        Mixed into the real tables they would be taken for customers, and the bundled server's
-        request numbers for the vendor's.
-        """
-        return replace(
-            self,
-            dataset="amplemarket_sandbox_data" if self.dataset == _DATASET else self.dataset,
-            pipeline_name=(
-                "amplemarket_sandbox" if self.pipeline_name == _PIPELINE else self.pipeline_name
-            ),
-        )
-
-    def arguments(self) -> str:
-        """What to add to another command so that it works on the same tables; with a space."""
-        defaults = Target("duckdb", _DATASET, _PIPELINE, None)
-        given = [
-            f"--{name.replace('_', '-')} {getattr(self, name)}"
-            for name in ("destination", "dataset", "pipeline_name", "pipelines_dir")
-            if getattr(self, name) != getattr(defaults, name)
-        ]
-        return "".join(f" {text}" for text in given)
-
-    def _duckdb_file(self) -> Path | None:
-        """The DuckDB file, where it is this command's to say which; else dlt resolves it."""
-        if self.destination.startswith(_DUCKDB):
-            file = Path(self.destination.removeprefix(_DUCKDB))
-        elif self.destination == "duckdb" and not _is_configured("destination.duckdb.credentials"):
-            file = Path(f"{self.pipeline_name}.duckdb")
-        else:
-            return None
-        if file.stem == self.dataset:
-            # DuckDB would take the name for the catalogue's and find no table
-            # (api-notes: duckdb-name-clash).
-            raise SettingsError(
-                f"The DuckDB file {file.name} and the dataset have the same name; "
-                "give another --dataset or --pipeline-name."
-            )
-        return file.absolute()
-
-
-def _beside(file: Path | None) -> str | None:
-    """dlt's working folder for a DuckDB file.
-
-    dlt keeps one for each pipeline name, whatever the folder one works in, and remembers in it the
-    folder of the first run (api-notes: dlt-working-folder). Two projects with the default names
-    would get into each other's tables, and into the journal of each other's purchases.
-    """
-    if file is None or os.environ.get("DLT_DATA_DIR") or _is_configured("pipelines_dir"):
-        return None
-    return str(file.parent / ".dlt" / ".var" / "pipelines")
-
-
-def _is_configured(key: str) -> bool:
-    return any(provider.get(key) is not None for provider in (dlt.config, dlt.secrets))
 
 
 def target_options(command: _Command) -> _Command:
-    """Adds ``--json``, ``--quiet`` and dlt's names; passes ``output`` and ``target``."""
+    """Adds ``--json``, ``--quiet``, ``--debug`` and dlt's names; passes ``output`` and ``target``.
+
+    ``--debug`` is read by `amplemarket_source.cli.main`, where errors are told.
+    """
 
     @click.option("--json", "as_json", is_flag=True, help="JSON on standard output, nothing else.")
-    @click.option("--quiet", is_flag=True, help="No progress on standard error.")
+    @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+    @click.option("--debug", is_flag=True, expose_value=False, help=DEBUG_HELP)
     @click.option(
         "--destination",
         default="duckdb",
@@ -146,8 +33,8 @@ def target_options(command: _Command) -> _Command:
         help="dlt's name of it (duckdb, bigquery, snowflake, postgres ...), "
         "or duckdb:///file.duckdb.",
     )
-    @click.option("--dataset", default=_DATASET, show_default=True)
-    @click.option("--pipeline-name", default=_PIPELINE, show_default=True)
+    @click.option("--dataset", default=DATASET, show_default=True)
+    @click.option("--pipeline-name", default=PIPELINE, show_default=True)
     @click.option(
         "--pipelines-dir",
         help="dlt's working folder.  "
@@ -208,9 +95,18 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 """The options of settings, with what click is to know of each."""
 
 
-def setting_options(command: _Command) -> _Command:
-    """Adds the settings that make sense on a command line; the key is never one of them."""
+_REVEALS = ("reveal_email", "reveal_phone_numbers")
+
+
+def setting_options(command: _Command, *, reveals: bool = True) -> _Command:
+    """Adds the settings that make sense on a command line; the key is never one of them.
+
+    Args:
+        reveals: whether there is anything to reveal: of a company there is not.
+    """
     for name, attributes in reversed(_SETTINGS.items()):
+        if name in _REVEALS and not reveals:
+            continue
         words = name.replace("_", "-")
         switch = f"--{words}/--no-{words}" if attributes.get("is_flag") else f"--{words}"
         command = click.option(switch, name, default=None, **attributes)(command)
@@ -219,4 +115,9 @@ def setting_options(command: _Command) -> _Command:
 
 def given_settings(options: dict[str, Any]) -> dict[str, Any]:
     """Takes the settings out of a command's options; None is one that was not given."""
-    return {name: options.pop(name) for name in _SETTINGS}
+    return {name: options.pop(name) for name in _SETTINGS if name in options}
+
+
+def spending_option(command: _Command) -> _Command:
+    """Adds ``--yes``."""
+    return click.option("--yes", is_flag=True, help="Spend without asking.")(command)

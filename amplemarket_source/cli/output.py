@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,21 +16,28 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from amplemarket_source.cli.texts import json_text
+from amplemarket_source.cli.asking import ask, somebody_is_there
+from amplemarket_source.cli.texts import json_text, shown
 from amplemarket_source.report import RunReport
 
-__all__ = ["Output", "progress_line"]
+__all__ = ["Output", "Pause", "progress_line"]
 
 _SECONDS_BETWEEN_LINES = 60.0
+
+
+Pause = Callable[[], AbstractContextManager[None]]
+"""What to wrap around something that has the terminal to itself."""
 
 
 @dataclass(frozen=True)
 class Output:
     """The answer goes to standard output, everything about it to standard error.
 
+    Whatever text comes through here is shown, never obeyed (`amplemarket_source.cli.texts.shown`).
+
     Attributes:
         as_json: the answer is one JSON document.
-        quiet: nothing is said on the way.
+        quiet: nothing is said but errors; a document that was asked for is no talk.
     """
 
     as_json: bool
@@ -39,34 +47,74 @@ class Output:
         """Something on the way."""
         if not self.quiet:
             # Not by click.echo, which writes past the live line instead of above it.
-            print(text, file=sys.stderr, flush=True)
+            print(shown(text), file=sys.stderr, flush=True)
 
     def answer(self, document: Mapping[str, Any], text: str) -> None:
-        """The answer, in the form that was asked for."""
-        click.echo(json_text(document) if self.as_json else text)
+        """The answer, in the form that was asked for.
+
+        Where all is to be quiet, it is told only if its ``exit_code`` is not 0.
+        """
+        if self.as_json:
+            click.echo(json_text(document))
+        elif not self.quiet:
+            click.echo(shown(text))
+        elif document.get("exit_code"):
+            click.echo(shown(text), err=True)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody is there who sees a question and can answer it."""
+        return not (self.as_json or self.quiet) and somebody_is_there()
+
+    def ask(self, question: str, stopped: Callable[[], bool] = lambda: False) -> bool:
+        """Ask for a yes; see `amplemarket_source.cli.asking.ask`."""
+        return ask(shown(question), stopped)
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """While it lasts, whatever a library prints goes to standard error."""
-        with redirect_stdout(sys.stderr):
-            yield
+        """While it lasts, whatever a library prints goes to standard error.
+
+        Trouble with the API is told at once, and not when the patience is used up.
+        """
+        handler = _Teller(self)
+        logger = logging.getLogger("amplemarket.api")
+        logger.addHandler(handler)
+        try:
+            with redirect_stdout(sys.stderr):
+                yield
+        finally:
+            logger.removeHandler(handler)
 
     @contextmanager
-    def watching(self, report: RunReport) -> Iterator[None]:
+    def watching(self, report: RunReport) -> Iterator[Pause]:
         """`working`, and how far the run is: a live line on a terminal, else a line a minute.
 
         Args:
             report: counts what happens.
+
+        Yields:
+            What to wrap around a question.
         """
         with self.working():
             if self.quiet:
-                yield
+                yield nullcontext
             elif sys.stderr.isatty():
-                with _live(report):
-                    yield
+                with _live(report) as pause:
+                    yield pause
             else:
                 with _plain(report):
-                    yield
+                    yield nullcontext
+
+
+class _Teller(logging.Handler):
+    """Says warnings as the lines of the command they are."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__(logging.WARNING)
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._output.say(record.getMessage())
 
 
 def progress_line(report: RunReport, elapsed: float) -> str:
@@ -116,15 +164,24 @@ def _duration(seconds: float) -> str:
 
 
 @contextmanager
-def _live(report: RunReport) -> Iterator[None]:
+def _live(report: RunReport) -> Iterator[Pause]:
     started = time.monotonic()
 
     def render() -> Text:
         return Text(_line_or_nothing(report, started), overflow="ellipsis", no_wrap=True)
 
     console = Console(stderr=True)
-    with Live(console=console, get_renderable=render, transient=True, refresh_per_second=2):
-        yield
+    with Live(console=console, get_renderable=render, transient=True, refresh_per_second=2) as live:
+
+        @contextmanager
+        def pause() -> Iterator[None]:
+            live.stop()
+            try:
+                yield
+            finally:
+                live.start()
+
+        yield pause
 
 
 @contextmanager

@@ -7,10 +7,16 @@ from typing import Any
 
 import click
 
-from amplemarket_source.cli.options import Target, given_settings, setting_options, target_options
+from amplemarket_source.cli.options import (
+    given_settings,
+    setting_options,
+    spending_option,
+    target_options,
+)
 from amplemarket_source.cli.output import Output
 from amplemarket_source.cli.sandbox import bundled_server, demo_companies, demo_leads
-from amplemarket_source.cli.texts import plan_line, plan_text, summary_text
+from amplemarket_source.cli.target import Target
+from amplemarket_source.cli.texts import plan_line, plan_text, question, summary_text
 from amplemarket_source.errors import UsageError
 from amplemarket_source.leads.read import LeadsInput, query_leads
 from amplemarket_source.ledger import Ledger
@@ -24,7 +30,7 @@ from amplemarket_source.run.enrichment import (
 )
 from amplemarket_source.settings import NO_KEY_NEEDED, Settings, resolve_settings
 
-__all__ = ["answer_run", "execute", "plan", "resume", "run"]
+__all__ = ["answer_run", "ask_before", "execute", "plan", "resume", "run", "say_new"]
 
 _LEADS_HELP = """\b
 {name} is a path or URL (.csv, .jsonl, .parquet), or - for standard input.
@@ -70,11 +76,11 @@ def _command(group: click.Group, kind: Kind, *, spend: bool) -> None:
     def plain(**options: Any) -> None:
         _plan(kind, **options)
 
-    def spending(dry_run: bool, sandbox: bool, **options: Any) -> None:
+    def spending(dry_run: bool, sandbox: bool, yes: bool, **options: Any) -> None:
         if dry_run:
             _plan(kind, **options)
         else:
-            _run(kind, sandbox=sandbox, **options)
+            _run(kind, sandbox=sandbox, yes=yes, **options)
 
     body: Any = plain
     if spend:
@@ -83,9 +89,9 @@ def _command(group: click.Group, kind: Kind, *, spend: bool) -> None:
             is_flag=True,
             help=f"Run against the bundled API server: no key, nothing paid, into tables of its "
             f"own. Without {kind.payload_key.upper()} it invents some.",
-        )(spending)
+        )(spending_option(spending))
         body = click.option("--dry-run", is_flag=True, help="The same as plan.")(body)
-    body = setting_options(_input_options(kind)(body))
+    body = setting_options(_input_options(kind)(body), reveals=kind.has_reveals)
     group.command(kind.name, help=text)(target_options(body))
 
 
@@ -93,23 +99,29 @@ def _plan(kind: Kind, *, output: Output, target: Target, **options: Any) -> None
     given = given_settings(options)
     inputs = {kind: _input(kind, sandbox=False, **options)}
     settings = resolve_settings(api_key=NO_KEY_NEEDED, **given)
-    pipeline = target.pipeline()
-    with output.working():
+    place = target.place()
+    with output.working(), target.looking() as pipeline:
         made = draft_only(pipeline, settings, inputs)
     text = "\n\n".join(plan_text(each) for each in made.kinds)
+    missing = "; there is none yet, so nothing is known" if place.is_missing else ""
+    text += f"\nIn {target.where()}{missing}."
     output.answer({**made.to_dict(), **target.describe()}, text)
 
 
-def _run(kind: Kind, *, sandbox: bool, output: Output, target: Target, **options: Any) -> None:
+def _run(
+    kind: Kind, *, sandbox: bool, yes: bool, output: Output, target: Target, **options: Any
+) -> None:
     given = given_settings(options)
     inputs = {kind: _input(kind, sandbox=sandbox, **options)}
     if sandbox:
         target = target.apart()
         with bundled_server() as where:
             settings = resolve_settings(**given | where)
-            report = execute(target, settings, inputs, output, before=refuse_requests_of_others)
+            report = execute(
+                target, settings, inputs, output, before=refuse_requests_of_others, yes=True
+            )
     else:
-        report = execute(target, resolve_settings(**given), inputs, output)
+        report = execute(target, resolve_settings(**given), inputs, output, yes=yes)
     answer_run(report, output, target)
 
 
@@ -129,27 +141,75 @@ def execute(
     output: Output,
     *,
     before: Callable[[Ledger], None] = lambda _: None,
+    yes: bool = False,
 ) -> RunReport:
     """Buy, read and load, and say how far it is; Ctrl-C stops it in an orderly way.
 
     Args:
         inputs: the list of leads or companies by kind; empty to resume only.
         before: see `Enrichment.run`.
+        yes: spend without asking; so does a cap.
 
     Raises:
+        click.exceptions.Exit: it was asked, and is not to spend; nothing was sent.
         AmplemarketError: the run could not do its work; what single requests ended with is in
             the report.
     """
-    enrichment = Enrichment(target.pipeline(), settings, inputs)
+    pipeline = target.pipeline()
+    say_new(target, output)
+    enrichment = Enrichment(pipeline, settings, inputs)
 
-    def tell(plan: Plan) -> None:
-        for each in plan.kinds:
-            output.say(plan_line(each))
+    with output.watching(enrichment.report) as pause:
 
-    with output.watching(enrichment.report):
+        def tell(plan: Plan) -> None:
+            for each in plan.kinds:
+                output.say(plan_line(each))
+            if plan.batches:
+                with pause():
+                    ask_before(
+                        question(plan),
+                        output,
+                        target,
+                        yes=yes or settings.max_credits is not None,
+                        stopped=lambda: enrichment.is_stopping,
+                    )
+
         return in_background(
             lambda: enrichment.run(before=before, on_plan=tell), on_stop=enrichment.stop
         )
+
+
+def say_new(target: Target, output: Output) -> None:
+    """Say that the database is about to be made, if it is: somebody may be in another folder."""
+    place = target.place()
+    if place.is_missing:
+        output.say(f"new database: {place.file}")
+
+
+def ask_before(
+    what: str,
+    output: Output,
+    target: Target,
+    *,
+    yes: bool,
+    stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Return if money may be spent: where nobody can answer, as where the answer is yes.
+
+    Args:
+        what: what is to be bought, and what it costs at most.
+        yes: the answer is known.
+        stopped: ends the question.
+
+    Raises:
+        click.exceptions.Exit: the answer is no; with 0, since all is as it was wanted.
+        KeyboardInterrupt: it was stopped.
+    """
+    if yes or not output.can_ask:
+        return
+    if not output.ask(f"{what}, into {target.where()}?", stopped):
+        output.say("Nothing was sent, nothing was bought. (--yes or --max-credits N do not ask.)")
+        raise click.exceptions.Exit(0)
 
 
 def answer_run(
@@ -158,16 +218,16 @@ def answer_run(
     target: Target,
     *,
     more: Mapping[str, Any] | None = None,
-    heading: str = "",
+    headline: str = "",
 ) -> None:
     """Say what a run did, and end the command with its exit code.
 
     Args:
         more: into the document, also in place of what the report has.
-        heading: a line above the summary.
+        headline: in place of the one that says whether every lead is settled.
     """
     document = {**report.to_dict(), **target.describe(), **(more or {})}
-    output.answer(document, heading + summary_text(document, target.arguments()))
+    output.answer(document, summary_text(document, target.arguments(), headline))
     click.get_current_context().exit(document["exit_code"])
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from amplemarket_source import sandbox as bundled
-from amplemarket_source.cli.texts import json_text
+from amplemarket_source.cli.texts import DEBUG_HELP, json_text
 from amplemarket_source.errors import SettingsError
 
 __all__ = ["bundled_server", "demo_companies", "demo_leads", "sandbox"]
@@ -28,6 +28,7 @@ class _SandboxCommand(click.Command):
 @click.command(cls=_SandboxCommand)
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output, nothing else.")
 @click.option("--quiet", is_flag=True, help="Print the address alone.")
+@click.option("--debug", is_flag=True, expose_value=False, help=DEBUG_HELP)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free one.")
 @click.option("--polls", type=click.IntRange(1), help="Polls until a request is done.")
 @click.option("--retry-after", type=float, metavar="SECONDS", help="Between two polls.")

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from amplemarket_source.model import KindPlan
+    from amplemarket_source.model import Batch, KindPlan, Plan
 
-__all__ = ["columns", "counted", "json_text", "number", "plan_line", "plan_text", "summary_text"]
+__all__ = [
+    "DEBUG_HELP",
+    "columns",
+    "counted",
+    "credits_of",
+    "json_text",
+    "number",
+    "plan_line",
+    "plan_text",
+    "question",
+    "shown",
+    "summary_text",
+]
+
+DEBUG_HELP = "Show the traceback of an error; it can hold personal data."
+_NOT_SHOWN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_KEPT = "\n\t\u200c\u200d"  # the joiners are part of words, and of emoji
 
 _SECTION = "  {:<12}{}"
 _NEW_FIELDS_SHOWN = 4
@@ -18,6 +35,24 @@ _NEW_FIELDS_SHOWN = 4
 def json_text(document: Mapping[str, Any]) -> str:
     """What ``--json`` prints."""
     return json.dumps(document, indent=2, default=str)
+
+
+def shown(text: str) -> str:
+    """``text`` with what a terminal would obey instead of show written as an escape.
+
+    Profiles, the API's codes, headers and file names come from strangers: escape sequences,
+    carriage returns, marks that turn the direction of writing.
+
+    Example:
+        >>> shown("Ada\\x1b]52;c;bHM=\\x07")
+        'Ada\\\\x1b]52;c;bHM=\\\\x07'
+    """
+    return "".join(
+        character
+        if character in _KEPT or unicodedata.category(character) not in _NOT_SHOWN
+        else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 def number(value: float) -> str:
@@ -50,6 +85,12 @@ def plan_line(plan: KindPlan) -> str:
     )
 
 
+def question(plan: Plan) -> str:
+    """What is asked before the money is spent, without the question mark."""
+    leads = sum(each.to_buy for each in plan.kinds)
+    return f"Buy {counted(leads, 'lead')} for at most {credits_of(plan.batches)}"
+
+
 def plan_text(plan: KindPlan) -> str:
     """The plan of one kind, for ``amplemarket plan``."""
     in_flight = number(plan.in_flight) + (f" ({number(plan.held)} held)" if plan.held else "")
@@ -71,26 +112,27 @@ def plan_text(plan: KindPlan) -> str:
     return "\n".join([f"Plan for {plan.kind} (nothing was sent)", *map(_line, rows)])
 
 
-def summary_text(document: Mapping[str, Any], arguments: str) -> str:
+def summary_text(document: Mapping[str, Any], arguments: str, headline: str = "") -> str:
     """A run in ten seconds of reading.
 
     Args:
         document: what ``--json`` prints.
         arguments: for the commands that it proposes, see ``Target.arguments``.
+        headline: in place of the one that says whether every lead is settled.
     """
     sections = [
         ("input", _input_text(document)),
         ("bought", _bought_text(document)),
         ("outcome", _listed(document["outcomes"])),
-        ("credits", _credit_text(document["credits"])),
+        ("credits", _credit_text(document)),
         ("rejects", _listed(document["rejects"])),
-        ("new fields", _new_fields_text(document["new_fields"])),
+        ("new fields", _new_fields_text(document)),
         ("time", _time_text(document)),
         ("where", f"{document['destination']}, dataset {document['dataset']}"),
     ]
     return "\n".join(
         [
-            _headline(document),
+            headline or _headline(document),
             *[_line(section) for section in sections if section[1]],
             *_table_lines(document["rows"], document["tables"]),
             *[f"  ! {error['message']}" for error in document["errors"]],
@@ -111,7 +153,12 @@ def _table_lines(loaded: Mapping[str, int], tables: Mapping[str, int]) -> list[s
     ]
 
 
-def _new_fields_text(fields: Mapping[str, str]) -> str:
+def _new_fields_text(document: Mapping[str, Any]) -> str:
+    fields: Mapping[str, str] = document["new_fields"]
+    loaded, all_requests = document["requests"]["loaded"], document["tables"]
+    if fields and loaded == all_requests.get("enrichment_requests"):
+        # The first answers of all bring what no later ones are likely to: no news.
+        return f"{counted(len(fields), 'undocumented column')} kept (--json names them)"
     names = [f"{name} ({data_type})" for name, data_type in fields.items()]
     rest = len(names) - _NEW_FIELDS_SHOWN
     more = [f"and {rest:,} more (--json names them)"] if rest > 0 else []
@@ -153,7 +200,8 @@ def _next_steps(document: Mapping[str, Any], arguments: str) -> list[str]:
             "asked for again after retry_not_found_after"
         )
     if leads["not_bought"] or leads["never_asked"]:
-        steps.append("  > the same command again buys what is missing")
+        again = "a later run" if "canceled" in document else "the same command again"
+        steps.append(f"  > {again} buys what is missing")
     return steps
 
 
@@ -181,14 +229,19 @@ def _bought_text(document: Mapping[str, Any]) -> str:
     return text
 
 
-def _credit_text(figures: Mapping[str, float]) -> str:
+def _credit_text(document: Mapping[str, Any]) -> str:
     """What the answers come to, and the most that the run's own requests can come to."""
+    figures: Mapping[str, float] = document["credits"]
 
     def listed(suffix: str) -> str:
         kinds = ("email", "phone")
         return ", ".join(f"{number(figures.get(f'{k}_credits_{suffix}', 0))} {k}" for k in kinds)
 
-    return f"{listed('estimated')} (estimated), at most {listed('max')}" if figures else ""
+    if not figures:
+        return ""
+    # A run that bought nothing has only answers of earlier ones, each with a most of its own.
+    at_most = f", at most {listed('max')}" if document["requests"]["bought"] else ""
+    return f"{listed('estimated')} (estimated){at_most}"
 
 
 _STAGES = {"plan": "plan", "wait": "wait for the API", "flatten": "flatten", "load": "load"}
@@ -221,9 +274,15 @@ def _estimate(plan: KindPlan) -> str:
 
 
 def _credits(plan: KindPlan) -> str:
-    return (
-        f"{number(plan.email_credits_max)} email and {number(plan.phone_credits_max)} phone credits"
-    )
+    email, phone = plan.email_credits_max, plan.phone_credits_max
+    return f"{number(email)} email and {number(phone)} phone credits"
+
+
+def credits_of(batches: Iterable[Batch]) -> str:
+    """The most that batches can cost."""
+    batches = list(batches)
+    email, phone = sum(b.email_credits for b in batches), sum(b.phone_credits for b in batches)
+    return f"{number(email)} email and {number(phone)} phone credits"
 
 
 def _line(row: tuple[str, str]) -> str:

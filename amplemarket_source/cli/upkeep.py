@@ -5,15 +5,23 @@ See how purchases stand, decide about single ones, erase a person, check the set
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 import click
 
-from amplemarket_source.cli.options import Target, given_settings, setting_options, target_options
+from amplemarket_source.cli.options import (
+    given_settings,
+    setting_options,
+    spending_option,
+    target_options,
+)
 from amplemarket_source.cli.output import Output
-from amplemarket_source.cli.run import answer_run, execute
-from amplemarket_source.cli.texts import columns, number
+from amplemarket_source.cli.run import answer_run, ask_before, execute
+from amplemarket_source.cli.target import Target
+from amplemarket_source.cli.texts import columns, counted, number
 from amplemarket_source.errors import ExitCode, UsageError
+from amplemarket_source.model import RequestRecord
 from amplemarket_source.run import status as state
 from amplemarket_source.run.doctor import examine
 from amplemarket_source.run.forget import forget as erase
@@ -27,9 +35,12 @@ __all__ = ["cancel", "doctor", "forget", "release", "status"]
 @target_options
 def status(output: Output, target: Target) -> None:
     """Requests in flight, held and done, and credits so far; the API is not asked."""
-    pipeline = target.pipeline()
-    with output.working():
+    with output.working(), target.looking() as pipeline:
         found = state.status(pipeline)
+    document = {**found.to_dict(), **target.describe(), "exit_code": 0}
+    if not found.exists:
+        output.answer(document, f"Nothing was bought yet into {target.where()}.")
+        return
     counts = ", ".join(f"{count:,} {name}" for name, count in found.by_status.items())
     lines = [
         f"Requests: {counts or 'none yet'}",
@@ -41,7 +52,7 @@ def status(output: Output, target: Target) -> None:
         lines += columns([heading, *(_row(request, target) for request in found.open)])
     else:
         lines.append("Nothing is open.")
-    document = {**found.to_dict(), **target.describe(), "exit_code": 0}
+    lines.append(f"In {target.where()}.")
     output.answer(document, "\n".join(lines))
 
 
@@ -78,8 +89,7 @@ def cancel(request_id: str, output: Output, target: Target, **options: Any) -> N
     leads again, so a later run may buy them.
     """
     settings = resolve_settings(**given_settings(options))
-    pipeline = target.pipeline()
-    with output.working():
+    with output.working(), target.looking() as pipeline:
         cancel_request(pipeline, settings, request_id)
     # Others in flight are asked once, in passing: one that has finished is loaded as well.
     report = execute(target, settings.with_changes(poll_timeout="0s"), {}, output)
@@ -91,7 +101,7 @@ def cancel(request_id: str, output: Output, target: Target, **options: Any) -> N
             "canceled": request_id,
             "exit_code": int(report.exit_code if report.errors else ExitCode.SETTLED),
         },
-        heading=f"Request {request_id} is canceled; what was done by then is loaded.\n",
+        headline=f"Request {request_id} is canceled; what was done by then is loaded.",
     )
 
 
@@ -99,10 +109,16 @@ def cancel(request_id: str, output: Output, target: Target, **options: Any) -> N
 @click.argument("request_key")
 @click.option("--drop", "choice", flag_value="drop", help="Give it up; a later run may buy again.")
 @click.option("--resubmit", "choice", flag_value="resubmit", help="Buy its leads again now.")
+@spending_option
 @target_options
 @setting_options
 def release(
-    request_key: str, choice: str | None, output: Output, target: Target, **options: Any
+    request_key: str,
+    choice: str | None,
+    yes: bool,
+    output: Output,
+    target: Target,
+    **options: Any,
 ) -> None:
     """Settle a held or expired request.
 
@@ -114,17 +130,37 @@ def release(
     again = choice == "resubmit"
     given = given_settings(options)
     settings = resolve_settings(**given if again else given | {"api_key": NO_KEY_NEEDED})
-    pipeline = target.pipeline()
-    with output.working():
+
+    def before(record: RequestRecord) -> None:
+        if again:
+            leads = counted(record.lead_count, "lead")
+            at_most = counted(record.credits_at_stake, "credit")
+            ask_before(
+                f"Buy {leads} again for at most {at_most}",
+                output,
+                target,
+                yes=yes or settings.max_credits is not None,
+            )
+
+    with output.working(), target.looking() as pipeline:
         released = release_request(
-            pipeline, settings, request_key, error_code="resubmitted" if again else "released"
+            pipeline,
+            settings,
+            request_key,
+            error_code="resubmitted" if again else "released",
+            before=before,
         )
     record = released.record
     if not again:
         output.answer(
-            {"released": request_key, "leads": record.lead_count, "exit_code": 0},
+            {
+                "released": request_key,
+                "leads": record.lead_count,
+                **target.describe(),
+                "exit_code": 0,
+            },
             f"Request {request_key} is dropped; its {number(record.lead_count)} leads are "
-            "ordinary leads again.",
+            f"ordinary leads again. In {target.where()}.",
         )
         return
     settings = settings.with_changes(
@@ -135,7 +171,7 @@ def release(
         retry_not_found_after="0s",
     )
     inputs = {record.kind: released.leads} if released.leads else {}
-    report = execute(target, settings, inputs, output)
+    report = execute(target, settings, inputs, output, yes=True)
     answer_run(report, output, target, more={"released": request_key})
 
 
@@ -173,8 +209,10 @@ def forget(
 @setting_options
 def doctor(output: Output, target: Target, **options: Any) -> None:
     """Check versions, settings, key, API, clock, destination and open requests; costs nothing."""
-    with output.working():
-        checks = list(examine(target.pipeline, given_settings(options)))
+    with output.working(), ExitStack() as stack:
+        checks = list(
+            examine(lambda: stack.enter_context(target.looking()), given_settings(options))
+        )
     width = max(len(check.name) for check in checks)
     exit_code = int(next((check.exit_code for check in checks if check.exit_code), 0))
     lines = [f"{check.state:<4}  {check.name:<{width}}  {check.text}" for check in checks]

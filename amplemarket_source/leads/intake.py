@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from amplemarket_source.identity import normal_columns_sql
 from amplemarket_source.leads.columns import ACCEPTED
 from amplemarket_source.leads.read import LeadsInput, read_leads
 from amplemarket_source.model import LEAD_FIELDS, Kind, KindName
-from amplemarket_source.workbench import Workbench
+from amplemarket_source.workbench import Workbench, text_literal
 
 __all__ = ["Intake", "ingest"]
 
@@ -146,17 +147,18 @@ def _stage(
         folder: empty; has to stay for as long as the view is read.
     """
     select = _select(kind)
-    position = _next_position(workbench)
+    position, files = _next_position(workbench), []
     for table in _together(batches):
         end = position + table.num_rows
         numbered = table.append_column("position", pa.array(range(position, end), pa.int64()))
         with workbench.view("input", numbered):
-            file = _literal(folder / f"{position:015}.parquet")
-            workbench.execute(f"COPY ({select}) TO {file} (FORMAT parquet)")
+            file = str(folder / f"{position:015}.parquet")
+            workbench.execute(f"COPY ({select}) TO {text_literal(file)} (FORMAT parquet)")
+        # To read, a name with brackets is a pattern, also where a file has that very name.
+        files.append(text_literal(glob.escape(file)))
         position = end
     workbench.execute(
-        "CREATE OR REPLACE TEMP VIEW incoming AS "
-        f"SELECT * FROM read_parquet({_literal(folder / '*.parquet')})"
+        f"CREATE OR REPLACE TEMP VIEW incoming AS SELECT * FROM read_parquet([{', '.join(files)}])"
     )
 
 
@@ -171,10 +173,6 @@ def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
             waiting, rows = [], 0
     if rows:
         yield pa.Table.from_batches(waiting)
-
-
-def _literal(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _select(kind: Kind) -> str:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import duckdb
 import pyarrow as pa
 
-from amplemarket_source.errors import InputError
+from amplemarket_source.errors import InputError, how_to_install
 from amplemarket_source.leads.columns import (
     Header,
     arrow_batches,
@@ -106,7 +106,7 @@ def _from_sqlalchemy(query: QueryLeads) -> Iterator[list[Mapping[str, Any]]]:
         raise InputError(
             "SQLAlchemy, which reads this kind of database, is not installed",
             source=query.source_name,
-            advice="Install the extra: dlt-source-amplemarket[sql].",
+            advice=how_to_install("dlt[sql_database]"),
         ) from None
     telling = (sqlalchemy.exc.ProgrammingError, sqlalchemy.exc.OperationalError)
     try:
@@ -127,7 +127,7 @@ def _from_sqlalchemy(query: QueryLeads) -> Iterator[list[Mapping[str, Any]]]:
         raise InputError(
             f"the driver {error.name!r} is not installed",
             source=query.source_name,
-            advice="For PostgreSQL install the extra: dlt-source-amplemarket[postgres].",
+            advice=f"For PostgreSQL: {how_to_install('dlt[postgres]')}",
         ) from None
     except sqlalchemy.exc.SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error

@@ -39,8 +39,8 @@ from amplemarket_source.ledger import Ledger
 from amplemarket_source.pages import CompletedRequest, Spool
 from amplemarket_source.privacy.late import erase_again
 from amplemarket_source.schema.tables import TABLES
-from amplemarket_source.warehouse.client import translated
 from amplemarket_source.warehouse.lease import exclusive_warehouse
+from amplemarket_source.warehouse.refusals import translated
 from amplemarket_source.working_folder import WorkingFolder
 
 __all__ = ["follow_loads", "mark_load", "marking"]
@@ -160,7 +160,7 @@ def _remove_files(
 def _empty_staging(pipeline: dlt.Pipeline, package: LoadPackageInfo) -> None:
     # Of a kind that has staging tables: no other is taken (`require_guarantees`).
     client: Any = pipeline.destination_client(package.schema_name)
-    with translated("empty", "the staging tables"), client, client.with_staging_dataset():
+    with translated("empty", "the staging tables", pipeline), client, client.with_staging_dataset():
         found = [name for name, columns in client.get_storage_tables(TABLES) if columns]
         if found:
             client.sql_client.truncate_tables(*found)

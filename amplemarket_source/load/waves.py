@@ -28,6 +28,7 @@ from amplemarket_source.session import Session
 from amplemarket_source.transform.builder import TableBatch
 from amplemarket_source.warehouse.client import Warehouse, drop_packages
 from amplemarket_source.warehouse.lease import exclusive_warehouse
+from amplemarket_source.warehouse.refusals import reason_of
 
 __all__ = ["load_pending", "load_requests", "load_waves"]
 
@@ -153,10 +154,9 @@ def _load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:
         ours = [cause for cause in causes(error) if isinstance(cause, AmplemarketError)]
         if ours:
             raise ours[0] from error
-        *_, root = causes(error)
         raise DestinationError(
-            f"The load into {pipeline.dataset_name} failed ({type(root).__name__}). "
-            "Nothing is lost: run again once the destination is well, the answers are on disk."
+            f"The load into {pipeline.dataset_name} failed: {reason_of(error, pipeline)}. "
+            "Nothing is lost: the answers are on disk, and the next run loads them."
         ) from error
 
 

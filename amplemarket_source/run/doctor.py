@@ -13,14 +13,12 @@ from typing import Any
 from uuid import uuid4
 
 import dlt
-from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.destinations.sql_client import SqlClientBase
 
 from amplemarket_source.clock import Clock, SystemClock
 from amplemarket_source.errors import (
     AmplemarketError,
     ApiError,
-    Busy,
     DestinationError,
     KeyRefused,
     SettingsError,
@@ -32,7 +30,9 @@ from amplemarket_source.run.purchase import client_for
 from amplemarket_source.run.status import read_status
 from amplemarket_source.settings import Settings, resolve_settings
 from amplemarket_source.warehouse.capabilities import CHECKED, name_of, require_guarantees
-from amplemarket_source.warehouse.client import Warehouse, translated
+from amplemarket_source.warehouse.client import Warehouse, has_ledger
+from amplemarket_source.warehouse.place import place_of
+from amplemarket_source.warehouse.refusals import translated
 
 __all__ = ["Check", "examine", "probe"]
 
@@ -83,21 +83,26 @@ def examine(
         yield from _api(settings, clock)
     try:
         target = pipeline()
-        was_there = probe(target)
+        yield _destination(target)
+        yield _open_requests(target, clock)
     except AmplemarketError as error:
         yield _failed("destination", error)
-        return
-    name = name_of(target)
-    yield Check(
+
+
+def _destination(pipeline: dlt.Pipeline) -> Check:
+    name = name_of(pipeline)
+    with translated("open", "the destination", pipeline):
+        require_guarantees(pipeline)
+        place = place_of(pipeline)
+    if place.is_missing:
+        return Check("destination", "ok", f"{place.text} is not there yet: a run makes it")
+    can = "written and read" if probe(pipeline) else "created"
+    return Check(
         "destination",
         "ok" if name in CHECKED else "warn",
-        f"dataset {target.dataset_name} can be {'written and read' if was_there else 'created'}"
+        f"{place.text}, dataset {pipeline.dataset_name} can be {can}"
         + ("" if name in CHECKED else f"; this package was not checked on {name}"),
     )
-    if was_there:
-        yield _open_requests(target, clock)
-    else:
-        yield Check("requests", "ok", "none is open")
 
 
 def _api(settings: Settings, clock: Clock) -> Iterator[Check]:
@@ -134,6 +139,8 @@ def _clock(date: str | None, now: datetime) -> Check:
 
 
 def _open_requests(pipeline: dlt.Pipeline, clock: Clock) -> Check:
+    if not has_ledger(pipeline):
+        return Check("requests", "ok", "none is open")
     with Warehouse(pipeline) as warehouse:
         found = read_status(Ledger(warehouse), clock.now())
     waiting = sum(request.record.status in UNSETTLED for request in found.open)
@@ -162,16 +169,11 @@ def probe(pipeline: dlt.Pipeline) -> bool:
         Whether the dataset was there.
 
     Raises:
-        SettingsError: the destination cannot hold the guarantees.
+        SettingsError: a setting or a package is missing.
         Busy: another process has the DuckDB file open.
         DestinationError: says which of the steps failed, and what is missing.
     """
-    name = name_of(pipeline)
-    require_guarantees(pipeline)
-    with _step(
-        f"cannot be opened. Check [destination.{name}.credentials] in .dlt/secrets.toml, or the "
-        f"environment (DESTINATION__{name.upper()}__CREDENTIALS...)"
-    ):
+    with translated("open", "the destination", pipeline):
         client: Client = pipeline.sql_client()
         client.open_connection()
     try:
@@ -230,11 +232,6 @@ def _try_table(client: Client) -> None:
 def _step(lacks: str) -> Iterator[None]:
     """What the destination refuses is said as what is missing, without its own words."""
     try:
-        with translated("probe", "the dataset"):
-            yield
-    except Busy:
-        raise
-    except (DestinationError, ConfigurationException) as error:
-        raise DestinationError(
-            f"The destination {lacks} ({type(error.__cause__ or error).__name__})."
-        ) from error
+        yield
+    except Exception as error:
+        raise DestinationError(f"The destination {lacks}.") from error

@@ -7,14 +7,17 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any, TypeVar
 
 import dlt
 
 from amplemarket_source.clock import StoppableClock, SystemClock
+from amplemarket_source.destination import duckdb
 from amplemarket_source.environment import run_environment
 from amplemarket_source.errors import UsageError
 from amplemarket_source.leads.read import LeadsInput
@@ -28,6 +31,7 @@ from amplemarket_source.run.purchase import commit, draft, fetch, recover_reques
 from amplemarket_source.run.status import row_counts
 from amplemarket_source.session import Session, open_session
 from amplemarket_source.settings import NO_KEY_NEEDED, Settings, resolve_settings
+from amplemarket_source.warehouse.client import has_ledger
 
 __all__ = [
     "Enrichment",
@@ -124,6 +128,11 @@ class Enrichment:
         self._settings = settings
         self._inputs = inputs
         self._clock = StoppableClock(SystemClock())
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether `stop` was called, or the run is over."""
+        return self._clock.is_stopping
 
     def stop(self) -> None:
         """Submit nothing more, load what is complete, and leave the rest to the next run.
@@ -232,6 +241,8 @@ def plan(
 ) -> Plan:
     """What `enrich` would buy and cost; nothing is sent, and no key is needed.
 
+    Makes no database where there is none: everything is new then.
+
     Raises:
         InputError: the input cannot be read.
         Busy: another run works on the destination.
@@ -253,8 +264,26 @@ def draft_only(
 ) -> Plan:
     """`plan` for settings that are resolved already."""
     clock = StoppableClock(SystemClock())
-    with run_environment(), open_session(pipeline, settings, clock, RunReport()) as session:
+    with run_environment(), ExitStack() as stack:
+        if not has_ledger(pipeline):
+            pipeline = stack.enter_context(_nothing_known(pipeline))
+        session = stack.enter_context(open_session(pipeline, settings, clock, RunReport()))
         return draft(session, inputs, session.ledger.open_requests())
+
+
+@contextmanager
+def _nothing_known(pipeline: dlt.Pipeline) -> Iterator[dlt.Pipeline]:
+    """A pipeline into an empty database that is gone afterwards, to plan against."""
+    with TemporaryDirectory(prefix="amplemarket-plan-", ignore_cleanup_errors=True) as folder:
+        try:
+            yield dlt.pipeline(
+                pipeline.pipeline_name,
+                destination=duckdb(str(Path(folder) / "nothing_known.duckdb")),
+                dataset_name=pipeline.dataset_name,
+                pipelines_dir=folder,
+            )
+        finally:
+            pipeline.activate()
 
 
 def refuse_requests_of_others(ledger: Ledger) -> None:

@@ -8,7 +8,7 @@ the way of every other: a page on disk, typed rows, one load.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import dlt
@@ -47,7 +47,13 @@ class Lookup:
 
 
 def look_up(
-    pipeline: dlt.Pipeline, settings: Settings, kind: Kind, lead: Mapping[str, str], *, load: bool
+    pipeline: dlt.Pipeline,
+    settings: Settings,
+    kind: Kind,
+    lead: Mapping[str, str],
+    *,
+    load: bool,
+    before: Callable[[Batch], None] = lambda _: None,
 ) -> Lookup:
     """Look one lead up, wait for its reveals, and load the answer.
 
@@ -55,6 +61,8 @@ def look_up(
         settings: say what to reveal and how long to wait.
         lead: the fields to search by, named as the columns of an input.
         load: False to ask and keep nothing.
+        before: gets what is about to be asked for, before anything is recorded or sent; what it
+            raises ends the lookup.
 
     Raises:
         UsageError: the lead cannot identify anyone, or an unfinished request asks for it.
@@ -76,6 +84,8 @@ def look_up(
             else:
                 open_requests = session.ledger.open_requests()
             plan = draft(session, {kind: [dict(lead)]}, open_requests)
+            for wanted_batch in plan.batches:
+                before(wanted_batch)
             if load:
                 commit(session, plan, open_requests)
             batch = _batch(plan.kinds[0])

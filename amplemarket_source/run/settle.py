@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from amplemarket_source.report import RunReport
 from amplemarket_source.run.purchase import client_for, recover_requests
 from amplemarket_source.session import open_session
 from amplemarket_source.settings import Settings
+from amplemarket_source.warehouse.client import has_ledger
+from amplemarket_source.warehouse.place import place_of
 
 __all__ = ["Released", "cancel_request", "release_request"]
 
@@ -41,12 +44,14 @@ def cancel_request(pipeline: dlt.Pipeline, settings: Settings, request_id: str) 
         request_id: the API's.
 
     Raises:
-        UsageError: the ledger knows no such request in flight, or it can not be canceled any more.
+        UsageError: the ledger knows no such request in flight, or it can not be canceled any more;
+            or there is no ledger.
         ApiError: the API could not be asked.
         Busy, DestinationError: the ledger cannot be used.
     """
     clock = StoppableClock(SystemClock())
     with run_environment():
+        _require_ledger(pipeline, request_id)
         load_pending(pipeline)
         with open_session(pipeline, settings, clock, RunReport()) as session:
             records = recover_requests(session, buying=False)
@@ -67,20 +72,27 @@ def cancel_request(pipeline: dlt.Pipeline, settings: Settings, request_id: str) 
 
 
 def release_request(
-    pipeline: dlt.Pipeline, settings: Settings, request_key: str, *, error_code: str
+    pipeline: dlt.Pipeline,
+    settings: Settings,
+    request_key: str,
+    *,
+    error_code: str,
+    before: Callable[[RequestRecord], None] = lambda _: None,
 ) -> Released:
     """Give a held or expired request up: its leads are ordinary leads again.
 
     Args:
         request_key: ours, as ``amplemarket status`` shows it.
         error_code: why, for the ledger: ``released`` or ``resubmitted``.
+        before: gets the request before anything is changed; what it raises keeps it as it is.
 
     Raises:
-        UsageError: the request is not held or expired.
+        UsageError: the request is not held or expired, or there is no ledger.
         Busy, DestinationError: the ledger cannot be used.
     """
     clock = StoppableClock(SystemClock())
     with run_environment():
+        _require_ledger(pipeline, request_key)
         load_pending(pipeline)
         with open_session(pipeline, settings, clock, RunReport()) as session:
             records = {
@@ -94,6 +106,15 @@ def release_request(
                     f"Request {request_key} is {state}; only a held or expired one can be "
                     f"released. There are: {', '.join(releasable) or 'none'}."
                 )
+            before(record)
             leads = session.ledger.leads_given(record.kind, request_key)
             session.ledger.update(request_key, status="dropped", error_code=error_code)
     return Released(record, leads)
+
+
+def _require_ledger(pipeline: dlt.Pipeline, request: str) -> None:
+    if not has_ledger(pipeline):
+        raise UsageError(
+            f"Nothing was bought into {place_of(pipeline).text}, dataset {pipeline.dataset_name}, "
+            f"so there is no request {request} in it. Is it another --destination or folder?"
+        )

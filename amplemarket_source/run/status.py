@@ -14,7 +14,7 @@ from amplemarket_source.errors import Unfinished
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.model import UNSETTLED, RequestRecord
 from amplemarket_source.schema.tables import TABLES
-from amplemarket_source.warehouse.client import Warehouse
+from amplemarket_source.warehouse.client import Warehouse, has_ledger
 
 __all__ = ["OpenRequest", "Status", "read_status", "row_counts", "settled", "status"]
 
@@ -63,6 +63,7 @@ class Status:
         open: those that are not settled, oldest first.
         leads_not_bought: what the last run planned and was stopped before, by credits or otherwise.
         email_credits, phone_credits: estimated so far, over all loaded requests.
+        exists: False where the destination holds no record of purchases yet.
     """
 
     by_status: dict[str, int]
@@ -70,6 +71,7 @@ class Status:
     leads_not_bought: int
     email_credits: float
     phone_credits: float
+    exists: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -81,11 +83,14 @@ class Status:
             },
             "leads_not_bought": self.leads_not_bought,
             "open": [request.to_dict() for request in self.open],
+            "exists": self.exists,
         }
 
 
 def status(pipeline: dlt.Pipeline) -> Status:
     """The state of every purchase, as ``amplemarket status`` shows it; the API is not asked.
+
+    Makes no database where there is none.
 
     Raises:
         Busy: another process has the DuckDB file open.
@@ -95,8 +100,11 @@ def status(pipeline: dlt.Pipeline) -> Status:
 
         status(pipeline).by_status    # {"completed": 12, "held": 1}
     """
-    with run_environment(), Warehouse(pipeline) as warehouse:
-        return read_status(Ledger(warehouse), SystemClock().now())
+    with run_environment():
+        if not has_ledger(pipeline):
+            return Status({}, (), 0, 0.0, 0.0, exists=False)
+        with Warehouse(pipeline) as warehouse:
+            return read_status(Ledger(warehouse), SystemClock().now())
 
 
 def settled(pipeline: dlt.Pipeline) -> None:

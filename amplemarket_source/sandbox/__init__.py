@@ -80,7 +80,8 @@ def __getattr__(name: str) -> Any:
         from amplemarket_source.sandbox import server
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"the sandbox needs {error.name}: pip install 'dlt-source-amplemarket[sandbox]'.",
+            f"The sandbox needs {error.name}: "
+            "python -m pip install 'starlette>=0.40' 'uvicorn>=0.30'",
             name=error.name,
         ) from None
     return getattr(server, name)

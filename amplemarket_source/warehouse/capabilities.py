@@ -17,6 +17,7 @@ from dlt.destinations.job_client_impl import SqlJobClientWithStagingDataset
 
 from amplemarket_source.errors import SettingsError
 from amplemarket_source.schema.registry import MOST_COLUMNS, Limits
+from amplemarket_source.warehouse.place import place_of
 
 __all__ = ["CHECKED", "limits_of", "name_of", "require_guarantees"]
 
@@ -43,7 +44,8 @@ def require_guarantees(pipeline: dlt.Pipeline) -> None:
         require_guarantees(dlt.pipeline("p", destination="filesystem"))  # SettingsError
 
     Raises:
-        SettingsError: says why, and what to take instead.
+        SettingsError: says why, and what to take instead; also where a DuckDB file is none, or
+            cannot be made.
     """
     destination, name = _of(pipeline), name_of(pipeline)
     if _STRATEGY not in _merge_strategies(destination):
@@ -61,6 +63,7 @@ def require_guarantees(pipeline: dlt.Pipeline) -> None:
             "A DuckLake whose catalog is a DuckDB file takes one connection at a time, and a run "
             "needs two. Take a SQLite catalog, which is dlt's default, or PostgreSQL."
         )
+    _require_usable_folders(pipeline)
     if name == "postgres" and find_spec("adbc_driver_manager"):
         # dlt's Arrow job for PostgreSQL fails on a table without rows: "Must pass schema, or at
         # least one RecordBatch". Its INSERT statements do not (api-notes: dlt-postgres-arrow).
@@ -74,6 +77,17 @@ def limits_of(pipeline: dlt.Pipeline) -> Limits:
         columns=_NARROW.get(name_of(pipeline), MOST_COLUMNS),
         text_bytes=capabilities.max_text_data_type_length,
     )
+
+
+def _require_usable_folders(pipeline: dlt.Pipeline) -> None:
+    place_of(pipeline).refuse_unusable()
+    for character, library in (("%", "dlt"), ("?", "DuckDB")):
+        if character in pipeline.pipelines_dir:  # (api-notes: dlt-file-names, duckdb-any-file)
+            raise SettingsError(
+                f"{library} cannot work below a folder with a {character} in its name, and the "
+                f"pipeline works in {pipeline.pipelines_dir}: give another pipelines_dir "
+                "(--pipelines-dir)."
+            )
 
 
 def _of(pipeline: dlt.Pipeline) -> Destination[Any, Any]:

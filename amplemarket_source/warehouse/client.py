@@ -13,7 +13,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +27,19 @@ from dlt.extract import DltResource
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from amplemarket_source.environment import run_environment
-from amplemarket_source.errors import Busy, DestinationError, UsageError
 from amplemarket_source.memory import DestinationMemory, MemoryBudget, Share
 from amplemarket_source.schema.table import Table, resource_for
-from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS, LOCK
+from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS, LOCK, REQUEST_LEADS
 from amplemarket_source.storable import escaped
 from amplemarket_source.warehouse.capabilities import name_of, require_guarantees
+from amplemarket_source.warehouse.place import place_of
+from amplemarket_source.warehouse.refusals import translated
 
-__all__ = ["Warehouse", "drop_packages", "translated"]
+__all__ = ["Warehouse", "drop_packages", "has_ledger"]
 
 _NOT_LOADED = "-"
 """``_dlt_load_id`` of a row that no load has settled."""
 _CHUNK = 100_000
-_LOCKED = "could not set lock on file"  # DuckDB (api-notes: duckdb-one-process)
 _CONFLICTS = (  # (api-notes: conflicts)
     "concurrent update",  # BigQuery, while a transaction changes the same table
     "could not serialize access",  # BigQuery, PostgreSQL
@@ -85,7 +85,7 @@ class Warehouse:
     def __enter__(self) -> Warehouse:
         """Connect, and drop what an earlier process extracted and did not get to load."""
         try:
-            with translated("open", "the ledger"):
+            with translated("open", "the ledger", self._outer):
                 require_guarantees(self._outer)
                 self._apart(self._connect)
             if self._memory is not None:
@@ -121,7 +121,7 @@ class Warehouse:
                 yield _escaped_rows(part).cast(schema)
 
         resources = [resource_for(table, rows(table, given)) for table, given in tables.items()]
-        with translated("write", "the ledger"):
+        with translated("write", "the ledger", self._outer):
             try:
                 self._apart(lambda: self._run(resources))
             except Exception as error:
@@ -142,7 +142,7 @@ class Warehouse:
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Run one statement; its rows, if it has some. Text among the parameters is `escaped`."""
         parameters = tuple(escaped(p) if isinstance(p, str) else p for p in parameters)
-        with self._lock, translated("use", "the ledger"):
+        with self._lock, translated("use", "the ledger", self._outer):
             try:
                 return self._unless_in_conflict(sql, *parameters)
             except Exception as error:
@@ -155,7 +155,7 @@ class Warehouse:
         """The rows of one query, 100,000 at a time."""
         with (
             self._lock,
-            translated("read", "the ledger"),
+            translated("read", "the ledger", self._outer),
             self._client.execute_query(sql, *parameters) as cursor,
         ):
             yield from cursor.iter_arrow(_CHUNK)
@@ -176,7 +176,7 @@ class Warehouse:
 
     def has_table(self, table: str) -> bool:
         """Whether the destination has the table yet."""
-        with self._lock, translated("read", "the ledger"):
+        with self._lock, translated("read", "the ledger", self._outer):
             try:
                 self._client.execute_sql(f"SELECT 1 FROM {self.name(table)} WHERE 1 = 0")
             except DestinationUndefinedEntity:
@@ -188,7 +188,7 @@ class Warehouse:
         nothing = f"SELECT * FROM {self.name(table.name)} WHERE 1 = 0"
         with (
             self._lock,
-            translated("read", "the ledger"),
+            translated("read", "the ledger", self._outer),
             self._client.execute_query(nothing) as cursor,
         ):
             names = [column[0] for column in cursor.description]
@@ -301,24 +301,22 @@ def _is_conflict(error: BaseException) -> bool:
     return any(text in said for text in _CONFLICTS)
 
 
-@contextmanager
-def translated(verb: str, what: str) -> Iterator[None]:
-    """Turn whatever the destination raises into an error of ours, without its values.
+def has_ledger(pipeline: dlt.Pipeline) -> bool:
+    """Whether the destination holds a record of purchases; creates nothing, not even a file.
 
     Raises:
+        SettingsError: the destination cannot be used.
         Busy: another process has the DuckDB file open.
-        DestinationError: anything else.
+        DestinationError: it cannot be read.
     """
-    try:
-        yield
-    except (DestinationError, Busy, UsageError):
-        raise
-    except Exception as error:
-        if _LOCKED in str(error).lower():
-            raise Busy(
-                "Another process has the DuckDB file open: a second run, a notebook or a DuckDB "
-                "shell. Run again when it has ended; nothing was bought."
-            ) from error
-        raise DestinationError(
-            f"Could not {verb} {what} at the destination: {type(error).__name__}."
-        ) from error
+    with translated("open", "the ledger", pipeline):
+        if name_of(pipeline) == "duckdb" and place_of(pipeline).is_missing:
+            return False
+        require_guarantees(pipeline)
+        with pipeline.sql_client() as client:
+            name = client.make_qualified_table_name(REQUEST_LEADS.name)
+            try:
+                client.execute_sql(f"SELECT 1 FROM {name} WHERE 1 = 0")
+            except DestinationUndefinedEntity:
+                return False
+    return True

@@ -54,7 +54,9 @@ from amplemarket_source.clock import Clock
 from amplemarket_source.errors import Busy, DestinationError
 from amplemarket_source.memory import MemoryBudget
 from amplemarket_source.schema.tables import LOCK
-from amplemarket_source.warehouse.client import Warehouse, translated
+from amplemarket_source.warehouse.capabilities import require_guarantees
+from amplemarket_source.warehouse.client import Warehouse
+from amplemarket_source.warehouse.refusals import translated
 from amplemarket_source.working_folder import WorkingFolder
 
 __all__ = ["Lease", "exclusive_warehouse", "is_over", "this_run"]
@@ -248,9 +250,12 @@ def exclusive_warehouse(
 
     Raises:
         Busy: somebody else runs; see the table above.
+        SettingsError: the destination cannot hold the guarantees, or is no database.
         DestinationError: the warehouse cannot be opened.
     """
-    with translated("open", "the ledger"):
+    with translated("open", "the ledger", pipeline):
+        # Before anything is made: what cannot be used stays as it is.
+        require_guarantees(pipeline)
         folder = WorkingFolder.of(pipeline)
     busy = (
         f"Another run of pipeline {pipeline.pipeline_name!r} is going on. "

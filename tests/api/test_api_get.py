@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import threading
 import zlib
 
@@ -159,6 +160,36 @@ def test_a_response_that_is_always_damaged_on_its_way_is_unavailable(
 def test_without_a_server_a_get_is_unavailable(deaf_server: ScriptedServer) -> None:
     with client_for(deaf_server) as client, pytest.raises(Unavailable, match="no connection"):
         client.get("/account-info")
+
+
+def test_an_api_that_never_answered_is_given_up_after_half_a_minute_and_told_of_at_once(
+    deaf_server: ScriptedServer, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    started = clock.monotonic()
+    with (
+        client_for(deaf_server, budget=8) as client,
+        caplog.at_level(logging.WARNING, "amplemarket.api"),
+        pytest.raises(Unavailable, match="Connection refused"),
+    ):
+        client.get("/account-info")
+    assert 29 <= clock.monotonic() - started <= 31
+    (told,) = caplog.messages
+    assert "Connection refused" in told
+
+
+def test_an_api_that_has_answered_before_has_the_whole_budget(
+    server: ScriptedServer, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.script(respond(), *[vanish()] * 7, respond())
+    with (
+        client_for(server, budget=8) as client,
+        caplog.at_level(logging.WARNING, "amplemarket.api"),
+    ):
+        client.get("/account-info")
+        started = clock.monotonic()
+        client.get("/account-info")
+    assert clock.monotonic() - started > 40
+    assert len(caplog.messages) == 1
 
 
 def test_back_off_grows_with_jitter_and_never_undercuts_retry_after(

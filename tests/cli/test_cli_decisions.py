@@ -81,6 +81,19 @@ def test_cancel_loads_what_was_done_and_leaves_the_rest_to_be_bought(
     assert amplemarket("cancel", "1").exit_code == 2
 
 
+def test_a_cancel_has_one_headline_and_it_is_true(
+    amplemarket: Command, leads: str, server: SandboxServer
+) -> None:
+    server.sandbox.configure(polls_until_done=_NEVER)
+    halves = ("--leads-per-request", "2", "--poll-timeout", "0s")
+    amplemarket("run", "people", leads, *halves)
+    told = amplemarket("cancel", "1").out
+    assert told.startswith("Request 1 is canceled; what was done by then is loaded.\n")
+    assert "still running: 1 request" in told
+    assert "every lead is settled" not in told
+    assert "the same command again" not in told
+
+
 def test_resume_finishes_what_is_in_flight_and_buys_nothing(
     amplemarket: Command, leads: str, server: SandboxServer
 ) -> None:
@@ -94,6 +107,17 @@ def test_resume_finishes_what_is_in_flight_and_buys_nothing(
     found = amplemarket("resume", "--json", *here)
     assert (found.exit_code, found.document["tables"]["people"]) == (0, 3), found.err
     assert posts(server) == 1
+
+
+def test_a_run_that_buys_nothing_tells_no_most_of_what_it_could_cost(
+    amplemarket: Command, leads: str, server: SandboxServer
+) -> None:
+    server.sandbox.configure(polls_until_done=_NEVER)
+    assert amplemarket("run", "people", leads, "--poll-timeout", "0s").exit_code == 5
+    server.sandbox.settle()
+    told = amplemarket("resume").out
+    assert "1.5 email, 0 phone (estimated)\n" in told
+    assert "at most" not in told
 
 
 @pytest.mark.parametrize("spelling", ["ada@site.example", " ADA@Site.example"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -77,7 +78,7 @@ def test_without_the_extra_the_sandbox_says_what_to_install(
     monkeypatch.setitem(sys.modules, "amplemarket_source.sandbox.server", None)
     found = amplemarket(*arguments)
     assert found.exit_code == 2
-    assert "dlt-source-amplemarket[sandbox]" in found.err
+    assert "python -m pip install 'starlette" in found.err
 
 
 def test_an_error_is_json_where_json_was_asked_for(amplemarket: Command) -> None:
@@ -95,10 +96,10 @@ def test_an_unreachable_api_leaves_exit_code_5_and_no_purchase(
     assert "fail  api" in found.out
 
 
-def test_a_destination_that_cannot_be_written_is_exit_code_7(
+def test_a_destination_that_cannot_be_opened_is_exit_code_7(
     amplemarket: Command, leads: str, folder: Path, server: SandboxServer
 ) -> None:
-    (folder / "amplemarket.duckdb").write_text("not a database")
+    (folder / "amplemarket.duckdb").write_bytes(bytes(8) + b"DUCK" + b"damaged" * 9000)
     assert amplemarket("run", "people", leads).exit_code == 7
     assert amplemarket("doctor").exit_code == 7
     assert posts(server) == 0
@@ -131,6 +132,21 @@ def test_every_command_explains_itself(amplemarket: Command, names: tuple[str, .
     assert command.help
 
 
+def test_the_version_is_a_name_and_a_number(amplemarket: Command) -> None:
+    assert re.fullmatch(r"amplemarket \d+\.\d+\.\d+\n", amplemarket("--version").out)
+
+
+@pytest.mark.parametrize(
+    "names", [("find", "company"), ("run", "companies"), ("plan", "companies")], ids=" ".join
+)
+def test_what_is_for_companies_speaks_of_companies(
+    amplemarket: Command, names: tuple[str, ...]
+) -> None:
+    told = amplemarket(*names, "--help").out
+    assert "reveal" not in told
+    assert "omebody" not in told
+
+
 @pytest.mark.parametrize("name", program.commands)
 def test_the_list_of_commands_says_of_each_what_it_says_itself(name: str) -> None:
     assert program.commands[name].get_short_help_str(200) == _command(name).get_short_help_str(200)
@@ -151,13 +167,22 @@ def test_help_does_without_the_heavy_libraries(arguments: list[str]) -> None:
 def test_every_setting_is_an_option_except_the_key() -> None:
     # On a command line others of the machine can read it.
     left_out = {"api_key"}
-    for names in (("run", "people"), ("plan", "companies"), ("find", "person"), ("resume",)):
+    nothing_to_reveal = {"reveal_email", "reveal_phone_numbers"}
+    for names in (
+        ("run", "people"),
+        ("plan", "companies"),
+        ("find", "person"),
+        ("find", "company"),
+        ("resume",),
+    ):
         command = _command(names[0])
         for name in names[1:]:
             assert isinstance(command, click.Group)
             command = command.commands[name]
         options = {option.name for option in command.params if isinstance(option, click.Option)}
-        assert options & SETTING_NAMES == SETTING_NAMES - left_out
+        of_companies = names[-1] in ("companies", "company")
+        expected = SETTING_NAMES - left_out - (nothing_to_reveal if of_companies else set())
+        assert options & SETTING_NAMES == expected
 
 
 def test_the_settings_of_a_command_are_those_of_its_options() -> None:

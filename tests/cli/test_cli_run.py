@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -52,6 +53,19 @@ def test_the_summary_says_where_the_time_went_and_what_it_could_cost(
     document = amplemarket("run", "people", leads, "--json", "--refresh-after", "0s").document
     assert set(document["seconds"]) == {"plan", "wait", "flatten", "load", "total"}
     assert document["api"]["fetch_seconds"] > 0
+
+
+def test_columns_of_a_first_load_are_counted_and_only_later_ones_are_news(
+    amplemarket: Command, leads: str, server: SandboxServer, folder: Path
+) -> None:
+    first = amplemarket("run", "people", leads)
+    assert re.search(r"new fields  \d+ undocumented columns kept \(--json", first.out), first.out
+    nickname = {"name": "row_patch", "value": {"index": 0, "patch": {"nickname": "Countess"}}}
+    server.sandbox.set_faults(nickname)
+    more = write_leads(folder / "more.csv", [{"email": "more@site.example"}])
+    second = amplemarket("run", "people", more)
+    assert "new fields  people.nickname (text)\n" in second.out
+    assert "kept" not in second.out
 
 
 def test_rejected_rows_of_the_input_are_counted_by_reason(

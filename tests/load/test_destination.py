@@ -14,7 +14,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from amplemarket_source.cli.options import Target
+from amplemarket_source.cli.target import Target
 from amplemarket_source.destination import duckdb
 from amplemarket_source.schema.table import Table, resource_for
 from amplemarket_source.schema.tables import COMPANIES, TABLES

@@ -60,7 +60,9 @@ def test_a_duckdb_file_that_another_process_has_open_is_a_clear_sentence(
     assert holder.stdout is not None
     assert holder.stdin is not None
     holder.stdout.readline()
-    with pytest.raises(Busy, match="Another process has the DuckDB file open"):
+    with pytest.raises(
+        Busy, match=r"Another process has the DuckDB file \S+/warehouse.duckdb open"
+    ):
         deployment.run(email_leads("ada"))
     holder.communicate("\n")
     assert deployment.posts() == 0
