@@ -230,9 +230,10 @@ def _record(row: tuple[Any, ...]) -> RequestRecord:
     reveal_email, reveal_phone_numbers, account_id, origin = rest
     kind = kind_named(kind_name)
     if reveal_email is None:
-        # Recorded before the flags were: the worst case says what was asked for.
-        reveal_email = email > leads * kind.credits_per_found
-        reveal_phone_numbers = phone > 0
+        # Recorded before the flags were: the worst case says what was asked for. It was no exact
+        # figure then; a reveal is a whole credit more for each lead.
+        reveal_email = email > leads * (kind.credits_per_found + 0.5)
+        reveal_phone_numbers = phone > leads * 0.5
     return RequestRecord(
         request_key=key,
         kind=kind,

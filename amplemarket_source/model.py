@@ -135,18 +135,28 @@ class Batch:
 
     Attributes:
         request_key: ours, made before the request is sent.
-        email_credits, phone_credits: the most the batch can cost.
+        reveal_email, reveal_phone_numbers: what is asked for beside the person.
         positions: of its first and its last lead in the input; others may stand between them.
     """
 
     request_key: str
     kind: Kind
     lead_count: int
-    email_credits: float
-    phone_credits: float
     reveal_email: bool
     reveal_phone_numbers: bool
     positions: tuple[int, int]
+
+    # All prices are whole halves, which floating point holds exactly (api-notes: credits).
+
+    @property
+    def email_credits(self) -> float:
+        """The most the batch can cost: every lead found, every address revealed."""
+        return self.lead_count * (self.kind.credits_per_found + self.reveal_email)
+
+    @property
+    def phone_credits(self) -> float:
+        """The most the batch can cost: every lead found with a phone number."""
+        return self.lead_count * float(self.reveal_phone_numbers)
 
     @property
     def credits_at_stake(self) -> float:
@@ -154,14 +164,7 @@ class Batch:
 
     def without(self, leads: int) -> Batch:
         """The batch with fewer leads, and the worst case of those that are left."""
-        left = self.lead_count - leads
-        share = left / self.lead_count
-        return replace(
-            self,
-            lead_count=left,
-            email_credits=self.email_credits * share,
-            phone_credits=self.phone_credits * share,
-        )
+        return replace(self, lead_count=self.lead_count - leads)
 
 
 @dataclass(frozen=True)
