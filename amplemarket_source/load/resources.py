@@ -6,7 +6,8 @@ What a load does with the answers, each step a stage of its own in `read_request
 2. erase: whoever the API says has been removed leaves the destination before anything else comes;
 3. keep: no row replaces an answer that a lead had by nothing;
 4. count: what is left goes into the run's report;
-5. gather: fewer and larger batches, of which dlt takes one at a time.
+5. gather: fewer and larger batches, of which dlt takes one at a time;
+6. keep what was revealed: no person loses an address that was not asked for.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import pyarrow.compute as pc
 from dlt.extract import DltResource
 
 from amplemarket_source.errors import SchemaFrozen
+from amplemarket_source.load.revealed import keeping_emails
 from amplemarket_source.model import KINDS, PEOPLE
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.privacy.erase import erase
@@ -101,7 +103,7 @@ def read_requests(
         batches = _erasing_the_removed(session, batches)
         batches = _keeping_answers(session, batches)
         batches = _counted(session.report, batches)
-        yield from gathered(batches)
+        yield from keeping_emails(session.warehouse, completed, gathered(batches))
     _tell_of_new_fields(session.report, registry)
     session.report.loaded(len(completed), registry.new_fields)
 

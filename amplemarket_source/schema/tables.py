@@ -21,6 +21,7 @@ __all__ = [
     "LEADS",
     "LOCK",
     "PEOPLE_TABLES",
+    "PHONE_NUMBERS",
     "REJECTS",
     "REQUEST_LEADS",
     "TABLES",
@@ -119,18 +120,20 @@ PEOPLE = Table(
     references=((("company_id",), "companies", ("id",)),),
 )
 
+PHONE_NUMBERS = _children(
+    "people",
+    "person_id",
+    "phone_numbers",
+    Column("number", description="The phone number", personal=True),
+    Column("type", description="Such as mobile, direct, office, landline"),
+)
+
 PEOPLE_TABLES: tuple[Table, ...] = (
     PEOPLE,
     _children("people", "person_id", "experiences"),
     _children("people", "person_id", "educations"),
     _children("people", "person_id", "languages"),
-    _children(
-        "people",
-        "person_id",
-        "phone_numbers",
-        Column("number", description="The phone number", personal=True),
-        Column("type", description="Such as mobile, direct, office, landline"),
-    ),
+    PHONE_NUMBERS,
 )
 
 COMPANIES = Table(

@@ -15,7 +15,7 @@ from amplemarket_source.model import PEOPLE, Kind
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS, ENRICHMENT_RESULTS
-from amplemarket_source.transform.flatten import constant, field_of, indices
+from amplemarket_source.transform.flatten import constant, field_of, has_items, indices
 from amplemarket_source.transform.match import OWN_FIELDS, Matched, echo_schema
 from amplemarket_source.workbench import Workbench
 
@@ -49,11 +49,10 @@ def echoes(kind: Kind, rows: pa.StructArray, position: int) -> pa.Table:
             values = field_of(entities, name)
             if values is not None and pa.types.is_string(values.type):
                 columns[own] = values
-        email, phones = field_of(entities, "email"), field_of(entities, "phone_numbers")
+        email = field_of(entities, "email")
         if email is not None:
             columns["has_email"] = pc.is_valid(email)
-        if phones is not None and pa.types.is_list(phones.type):
-            columns["has_phone"] = pc.fill_null(pc.greater(pc.list_value_length(phones), 0), False)
+        columns["has_phone"] = has_items(entities, "phone_numbers")
     schema = echo_schema(kind)
     return pa.table([columns[name] for name in schema.names], schema=schema)
 
