@@ -43,9 +43,9 @@ from amplemarket_source.model import LEAD_FIELDS, Batch, Buyer, Kind, RequestRec
 from amplemarket_source.schema.table import Table
 from amplemarket_source.schema.tables import (
     BOOKKEEPING,
+    CHARGES,
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
-    ERASURES,
     LEADS,
     REQUEST_LEADS,
 )
@@ -73,9 +73,9 @@ class Ledger:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self.warehouse = warehouse
-        # The youngest table: where it is missing, so may be columns of the others.
-        if not warehouse.has_table(ERASURES.name):
-            self.load({table: [] for table in (*BOOKKEEPING, REQUEST_LEADS)})
+        # The youngest table: where it is missing, so may be others, and columns of them.
+        if not warehouse.has_table(CHARGES.name):
+            self.load({table: [] for table in (*BOOKKEEPING, REQUEST_LEADS, CHARGES)})
 
     def load(self, tables: Mapping[Table, Iterable[pa.Table]]) -> None:
         """Load rows of bookkeeping tables, merged by their keys."""
@@ -217,6 +217,19 @@ class Ledger:
             f"WHERE request_key IN ({_marks(request_keys)}))",
             *request_keys,
         )
+
+    def charges(self, charge_keys: Sequence[str]) -> Iterator[pa.Table]:
+        """``charge_key, reason, request_key, charged_at`` of what was charged before."""
+        yield from self.warehouse.read_for(
+            "SELECT charge_key, reason, request_key, charged_at "
+            f"FROM {self.warehouse.name(CHARGES.name)} WHERE charge_key IN ({{keys}})",
+            charge_keys,
+        )
+
+    def has_charges(self) -> bool:
+        """Whether anything was ever charged."""
+        table = self.warehouse.name(CHARGES.name)
+        return bool(self.warehouse.rows(f"SELECT 1 FROM {table} LIMIT 1"))
 
     def forget_settled(self, open_keys: set[str]) -> None:
         """Remove the membership of every request that is not open any more."""

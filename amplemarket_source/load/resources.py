@@ -5,9 +5,10 @@ What a load does with the answers, each step a stage of its own in `read_request
 1. flatten: pages become rows of every table (`amplemarket_source.transform.builder`);
 2. erase: whoever the API says has been removed leaves the destination before anything else comes;
 3. keep: no row replaces an answer that a lead had by nothing;
-4. count: what is left goes into the run's report;
-5. gather: fewer and larger batches, of which dlt takes one at a time;
-6. keep what was revealed: no person loses an address that was not asked for.
+4. price: each request by the vendor's rules, once it is known who was found when;
+5. count: what is left goes into the run's report;
+6. gather: fewer and larger batches, of which dlt takes one at a time;
+7. keep what was revealed: no person loses an address that was not asked for.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from amplemarket_source.schema.registry import ColumnRegistry, SchemaContract, a
 from amplemarket_source.schema.table import Table, transformer_for
 from amplemarket_source.schema.tables import (
     BOOKKEEPING,
+    CHARGES,
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
     REJECTS,
@@ -38,12 +40,16 @@ from amplemarket_source.schema.tables import (
 )
 from amplemarket_source.session import Session
 from amplemarket_source.transform.builder import TableBatch, TableBuilder, gathered
+from amplemarket_source.transform.charges import priced
 from amplemarket_source.transform.outcomes import without_lost_answers
 from amplemarket_source.warehouse.capabilities import limits_of
 
 __all__ = ["read_requests", "resources"]
 
 logger = logging.getLogger("amplemarket")
+
+_CARRIED = (*BOOKKEEPING, CHARGES)
+"""What is loaded whatever resources a user selects."""
 
 ReadTables = Callable[[ColumnRegistry, str], Iterator[TableBatch]]
 """Gives the batches of one load, from the columns known by now and the load's id."""
@@ -52,7 +58,7 @@ ReadTables = Callable[[ColumnRegistry, str], Iterator[TableBatch]]
 def resources(read: ReadTables) -> list[DltResource]:
     """Resources for all tables.
 
-    The record of what was bought (`BOOKKEEPING`) is loaded whatever resources a user selects:
+    The record of what was bought (`_CARRIED`) is loaded whatever resources a user selects:
     without it the next run would not know what has been paid for. It then travels with the first
     selected resource.
     """
@@ -73,7 +79,7 @@ def resources(read: ReadTables) -> list[DltResource]:
             table,
             _picker(table.name),
             source,
-            carried=[t for t in BOOKKEEPING if t is not table],
+            carried=[t for t in _CARRIED if t is not table],
         )
         for table in TABLES.values()
     ]
@@ -102,6 +108,7 @@ def read_requests(
         batches = builder.batches(completed)
         batches = _erasing_the_removed(session, batches)
         batches = _keeping_answers(session, batches)
+        batches = priced(session.ledger, session.workbench, load_id, batches)
         batches = _counted(session.report, batches)
         yield from keeping_emails(session.warehouse, completed, gathered(batches))
     _tell_of_new_fields(session.report, registry)
@@ -152,7 +159,7 @@ def _counted(report: RunReport, batches: Iterable[TableBatch]) -> Iterator[Table
     for batch in batches:
         requests, rejects = batch.get(ENRICHMENT_REQUESTS.name), batch.get(REJECTS.name)
         report.loading(
-            {table: _row_count(rows) for table, rows in batch.items()},
+            {table: _row_count(rows) for table, rows in batch.items() if table in TABLES},
             cost={} if requests is None else _credits(requests),
             rejects={} if rejects is None else _values(rejects.column("reason")),
         )
@@ -190,7 +197,7 @@ def _picker(name: str) -> Callable[[TableBatch], Any]:
 
     def pick(batch: TableBatch) -> Any:
         selected = [n for n in dlt.current.source().selected_resources if n in TABLES]
-        carried = [t for t in BOOKKEEPING if t.name not in selected and t.name in batch]
+        carried = [t for t in _CARRIED if t.name not in selected and t.name in batch]
         if name != selected[0] or not carried:
             return batch.get(name)
         return _with_carried(batch, name, carried)

@@ -25,8 +25,6 @@ from amplemarket_source.warehouse.client import Warehouse
 
 __all__ = ["keeping_emails"]
 
-_IDS_AT_ONCE = 5_000
-"""In one statement: half of what BigQuery takes (api-notes: warehouse-parameters)."""
 _FEW = 500
 """So many are looked for at once, without asking first whether any address is stored."""
 
@@ -122,14 +120,10 @@ class _Stored:
         if not ids or not self._is_worth_asking(len(ids)):
             return
         table = self._warehouse.name(PEOPLE.name)
-        for start in range(0, len(ids), _IDS_AT_ONCE):
-            some = ids[start : start + _IDS_AT_ONCE]
-            marks = ", ".join(["%s"] * len(some))
-            for rows in self._warehouse.read(
-                f"SELECT id, email FROM {table} WHERE email IS NOT NULL AND id IN ({marks})", *some
-            ):
-                # Warehouses differ in the case of the names they give back, not in the order.
-                yield rows.rename_columns(_SCHEMA.names).cast(_SCHEMA)
+        sql = f"SELECT id, email FROM {table} WHERE email IS NOT NULL AND id IN ({{keys}})"
+        for rows in self._warehouse.read_for(sql, ids):
+            # Warehouses differ in the case of the names they give back, not in the order.
+            yield rows.rename_columns(_SCHEMA.names).cast(_SCHEMA)
 
     def _is_worth_asking(self, count: int) -> bool:
         if self._has_table is None:

@@ -226,8 +226,8 @@ def _find(kind: Kind) -> Callable[[Sandbox, Exchange], SandboxResponse]:
             subject,
             lead_identity(kind.name, lead),
             None,
-            reveal_email=batch.reveal_email,
-            reveal_phone_numbers=batch.reveal_phone_numbers,
+            reveal_email=batch.reveal_email and options.variant.has_emails,
+            reveal_phone_numbers=batch.reveal_phone_numbers and options.variant.has_phones,
             email_credits=options.email_credits,
             phone_credits=options.phone_credits,
         ):

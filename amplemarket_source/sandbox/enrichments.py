@@ -154,8 +154,8 @@ class Enrichment:
             subject,
             lead_identity(self.kind.name, lead),
             self.id,
-            reveal_email=self.reveal_email,
-            reveal_phone_numbers=self.reveal_phone_numbers,
+            reveal_email=self.reveal_email and self._variant.has_emails,
+            reveal_phone_numbers=self.reveal_phone_numbers and self._variant.has_phones,
             email_credits=options.email_credits,
             phone_credits=options.phone_credits,
         )

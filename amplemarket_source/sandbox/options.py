@@ -98,6 +98,16 @@ class Variant:
     not_found_prefixes: tuple[str, ...] = ("notfound", "missing")
     removed_prefixes: tuple[str, ...] = ("removed", "gdpr")
 
+    @property
+    def has_emails(self) -> bool:
+        """Whether an address that is asked for comes."""
+        return not self.nulls
+
+    @property
+    def has_phones(self) -> bool:
+        """Whether phone numbers that are asked for come."""
+        return not self.nulls and self.children != "none"
+
 
 @dataclass(frozen=True)
 class SandboxOptions:

@@ -13,6 +13,7 @@ from amplemarket_source.schema.table import Child, Column, DataType, Table
 
 __all__ = [
     "BOOKKEEPING",
+    "CHARGES",
     "COMPANY_TABLES",
     "DATA_TABLES",
     "ENRICHMENT_REQUESTS",
@@ -300,6 +301,19 @@ REQUEST_LEADS = Table(
         *_DLT,
     ),
     key=("request_key", "lead_key"),
+)
+
+CHARGES = Table(
+    name="_amplemarket_charges",
+    description="Internal: the last charge of each sort for each person and company found.",
+    columns=(
+        Column("charge_key", description="Hash of who was found, not the id", nullable=False),
+        Column("reason", description="found, email or phone", nullable=False),
+        Column("request_key", description="The enrichment request that was charged"),
+        Column("charged_at", "timestamp", "When that request was taken, UTC"),
+        *_DLT,
+    ),
+    key=("charge_key", "reason"),
 )
 
 LOCK = Table(

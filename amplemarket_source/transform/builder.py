@@ -32,6 +32,7 @@ from amplemarket_source.schema.fields import ROW_FIELDS, echo_names
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.rejects import Reject, reject_table, with_lead_keys
 from amplemarket_source.schema.tables import PHONE_NUMBERS
+from amplemarket_source.transform.charges import note_found
 from amplemarket_source.transform.envelope import MEMBERS, plain_members, undocumented
 from amplemarket_source.transform.flatten import Flattener, Lineage, field_of, has_items
 from amplemarket_source.transform.match import ROWS_OF_A_PAGE, echo_schema, leftover_rejects, match
@@ -71,7 +72,7 @@ class TableBuilder:
     Args:
         registry: the columns of every table; grows with what arrives.
         load_id: the dlt load that takes the rows.
-        workbench: with ``request_leads`` and ``asked_fields``.
+        workbench: with ``request_leads`` and ``asked_fields``; gets ``found``.
 
     Attributes:
         tolerated_pages: how many pages the strict way refused.
@@ -102,6 +103,7 @@ class TableBuilder:
     def batches(self, answers: list[CompletedRequest]) -> Iterator[TableBatch]:
         """The rows of ``answers``: people and companies first, then each request's outcomes."""
         self._asked_twice = _asked_twice(answers, self._workbench)
+        self._workbench.clear("found")
         for answer in sorted(answers, key=lambda a: a.summary.fetched_at, reverse=True):
             yield from self._request(answer)
 
@@ -113,6 +115,7 @@ class TableBuilder:
             yield from filter(None, self._pages(request, bodies, first))
         rows = pa.concat_tables(request.echoes or [echo_schema(kind).empty_table()])
         matched = match(answer.record, rows, self._workbench)
+        note_found(answer, matched.found, self._workbench)
         results = result_table(answer, matched, request.extras, self._registry, self._load_id)
         rejects = [*request.members.values()]
         rejects += with_lead_keys(request.rejects, matched.results)

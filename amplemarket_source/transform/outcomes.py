@@ -122,24 +122,20 @@ def result_table(
 def request_table(
     answer: CompletedRequest, matched: Matched, load_id: str, loaded_at: object
 ) -> pa.Table:
-    """The row of ``enrichment_requests``: what the request came to."""
+    """The row of ``enrichment_requests``: what the request came to, but for its price."""
     record, summary = answer.record, answer.summary
-    found = matched.counts["enriched"]
     columns: dict[str, object] = {
         "request_key": record.request_key,
         "kind": record.kind.name,
         "request_id": record.request_id,
         "status": summary.status,
         "lead_count": record.lead_count,
-        "enriched_count": found,
+        "enriched_count": matched.counts["enriched"],
         "not_found_count": matched.counts["not_found"],
         "gdpr_removed_count": matched.counts["gdpr_removed"],
         "unanswered_count": matched.counts["unanswered"],
         "email_credits_max": record.email_credits,
         "phone_credits_max": record.phone_credits,
-        "email_credits_estimated": found * record.kind.credits_per_found
-        + (matched.emails if record.reveal_email else 0),
-        "phone_credits_estimated": float(matched.phones if record.reveal_phone_numbers else 0),
         "submitted_at": record.submitted_at,
         "completed_at": summary.fetched_at,
         "loaded_at": loaded_at,

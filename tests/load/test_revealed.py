@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from amplemarket_source.load import revealed
+from amplemarket_source.warehouse import client
 from amplemarket_source.warehouse.client import Warehouse
 from tests.support.deployment import Deployment, email_leads
 
@@ -76,7 +77,7 @@ def test_the_destination_is_asked_for_the_people_of_the_load_in_portions(
 ) -> None:
     names = [f"ada{n}" for n in range(5)]
     deployment.run(email_leads(*names), **BOTH)
-    monkeypatch.setattr(revealed, "_IDS_AT_ONCE", 2)
+    monkeypatch.setattr(client, "_KEYS_AT_ONCE", 2)
     asked = _watched(monkeypatch)
     deployment.run(email_leads("new", *names), **AGAIN)
     assert [len(ids) for ids in asked] == [2, 2, 2]
