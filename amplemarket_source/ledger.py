@@ -47,6 +47,7 @@ from amplemarket_source.schema.tables import (
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
     LEADS,
+    REJECTS,
     REQUEST_LEADS,
 )
 from amplemarket_source.warehouse.client import Warehouse
@@ -103,6 +104,38 @@ class Ledger:
             f"FROM {self.warehouse.name(ENRICHMENT_REQUESTS.name)} GROUP BY status ORDER BY status"
         )
         return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+    def committed_since(self, at: datetime) -> float:
+        """Credits of the requests since then: settled ones at their estimate, others at most."""
+        estimated, most = (
+            f"coalesce(email_credits_{which}, 0) + coalesce(phone_credits_{which}, 0)"
+            for which in ("estimated", "max")
+        )
+        ((found,),) = self.warehouse.rows(
+            f"SELECT sum(CASE WHEN loaded_at IS NOT NULL THEN {estimated} ELSE {most} END) "
+            f"FROM {self.warehouse.name(ENRICHMENT_REQUESTS.name)} WHERE status <> 'dropped' "
+            # One without a time is about to be sent, or nobody knows whether it was.
+            "AND (coalesce(submitted_at, completed_at) IS NULL "
+            "OR coalesce(submitted_at, completed_at) >= %s)",
+            at,
+        )
+        return float(found or 0)
+
+    def leads_not_bought(self) -> int:
+        """Leads that were asked for, have no outcome, and are in no request."""
+        leads, results, requests, members, rejects = (
+            self.warehouse.name(table.name)
+            for table in (LEADS, ENRICHMENT_RESULTS, ENRICHMENT_REQUESTS, REQUEST_LEADS, REJECTS)
+        )
+        ((count,),) = self.warehouse.rows(
+            f"SELECT count(DISTINCT l.lead_key) FROM {leads} l WHERE NOT EXISTS "
+            f"(SELECT 1 FROM {results} r WHERE r.kind = l.kind AND r.lead_key = l.lead_key) "
+            f"AND NOT EXISTS (SELECT 1 FROM {members} m JOIN {requests} q "
+            "ON q.request_key = m.request_key WHERE m.lead_key = l.lead_key "
+            "AND q.status <> 'dropped') AND NOT EXISTS "
+            f"(SELECT 1 FROM {rejects} x WHERE x.stage = 'lead' AND x.lead_key = l.lead_key)"
+        )
+        return int(count)
 
     def leads_given(self, kind: Kind, request_key: str) -> list[dict[str, Any]]:
         """The leads that a request asks for, as an input has them, to be bought again.
@@ -174,6 +207,16 @@ class Ledger:
 
     def leave_out(self, batch: Batch, lead_keys: Sequence[str]) -> None:
         """Take leads out of a request that was not sent; ``batch`` is what is left of it."""
+        self.free(batch, lead_keys)
+        self.update(
+            batch.request_key,
+            lead_count=batch.lead_count,
+            email_credits_max=batch.email_credits,
+            phone_credits_max=batch.phone_credits,
+        )
+
+    def free(self, batch: Batch, lead_keys: Sequence[str]) -> None:
+        """Forget that a request which was not sent was to ask for these leads."""
         table = self.warehouse.name(REQUEST_LEADS.name)
         for start in range(0, len(lead_keys), _KEYS_AT_ONCE):
             some = lead_keys[start : start + _KEYS_AT_ONCE]
@@ -182,12 +225,6 @@ class Ledger:
                 batch.request_key,
                 *some,
             )
-        self.update(
-            batch.request_key,
-            lead_count=batch.lead_count,
-            email_credits_max=batch.email_credits,
-            phone_credits_max=batch.phone_credits,
-        )
 
     def known_outcomes(self, kind: Kind) -> Iterator[pa.Table]:
         """``lead_key, status, enriched_at, reveal_email, reveal_phone_numbers, person_id``."""

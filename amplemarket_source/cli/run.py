@@ -10,7 +10,7 @@ import click
 from amplemarket_source.cli.options import Target, given_settings, setting_options, target_options
 from amplemarket_source.cli.output import Output
 from amplemarket_source.cli.sandbox import bundled_server, demo_companies, demo_leads
-from amplemarket_source.cli.texts import plan_line, plan_text, summary_text
+from amplemarket_source.cli.texts import cap_text, plan_line, plan_text, summary_text
 from amplemarket_source.errors import UsageError
 from amplemarket_source.leads.read import LeadsInput, query_leads
 from amplemarket_source.ledger import Ledger
@@ -96,7 +96,7 @@ def _plan(kind: Kind, *, output: Output, target: Target, **options: Any) -> None
     pipeline = target.pipeline()
     with output.working():
         made = draft_only(pipeline, settings, inputs)
-    text = "\n\n".join(plan_text(each) for each in made.kinds)
+    text = "\n\n".join(plan_text(each) for each in made.kinds) + cap_text(made)
     output.answer({**made.to_dict(), **target.describe()}, text)
 
 
@@ -145,6 +145,8 @@ def execute(
     def tell(plan: Plan) -> None:
         for each in plan.kinds:
             output.say(plan_line(each))
+        if plan.leads_beyond_cap:
+            output.say(cap_text(plan).strip())
 
     with output.watching(enrichment.report):
         return in_background(

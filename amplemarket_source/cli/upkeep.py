@@ -12,7 +12,7 @@ import click
 from amplemarket_source.cli.options import Target, given_settings, setting_options, target_options
 from amplemarket_source.cli.output import Output
 from amplemarket_source.cli.run import answer_run, execute
-from amplemarket_source.cli.texts import columns, number
+from amplemarket_source.cli.texts import columns, counted, number
 from amplemarket_source.errors import ExitCode, UsageError
 from amplemarket_source.run import status as state
 from amplemarket_source.run.doctor import examine
@@ -36,6 +36,8 @@ def status(output: Output, target: Target) -> None:
         f"Credits so far: {number(found.email_credits)} email, "
         f"{number(found.phone_credits)} phone (estimated)",
     ]
+    if found.leads_not_bought:
+        lines.append(f"Not bought yet: {counted(found.leads_not_bought, 'lead')}")
     if found.open:
         heading = ("REQUEST_KEY", "REQUEST_ID", "STATUS", "LEADS", "CREDITS", "AGE", "NEXT")
         lines += columns([heading, *(_row(request, target) for request in found.open)])

@@ -2,7 +2,8 @@
 
 In this order, and why each failure on the way is safe:
 
-1. The budget is asked. Nothing has happened yet.
+1. The budget is asked, and the batch is cut to what it pays for. Nothing has happened yet; leads
+   that were left out are free.
 2. Journal ``intended``, then the ledger's row, then the lease is asked. If any of them fails, no
    POST; the next run finds a row whose journal says "never sent", or no row.
 3. Journal ``posting``. If it fails, no POST.
@@ -19,7 +20,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -38,11 +38,12 @@ from amplemarket_source.errors import (
 from amplemarket_source.journal import Journal
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.model import Batch, Buyer, RequestRecord
+from amplemarket_source.requests.budget import Budget
 from amplemarket_source.schema.rejects import Reject, reject_table
 from amplemarket_source.schema.tables import REJECTS
 from amplemarket_source.workbench import LeadToSend, Workbench
 
-__all__ = ["Budget", "Submission", "Submitter", "recover", "refused_positions"]
+__all__ = ["Submission", "Submitter", "recover", "refused_positions"]
 
 
 logger = logging.getLogger("amplemarket")
@@ -59,12 +60,15 @@ class Submission:
         batch: as it was sent in the end, without the leads that were refused.
         record: the request, ``submitted``; None where the API refused every lead.
         refused: how many leads are in ``rejects`` now, by reason.
-        trouble: the request is bought, and part of the record of it could not be written.
+        not_paid_for: leads that were left out because ``max_credits`` does not pay for them.
+        trouble: why nothing more is to be bought: part of the record of this request could not be
+            written, or the cap is reached.
     """
 
     batch: Batch
     record: RequestRecord | None
     refused: dict[str, int]
+    not_paid_for: int = 0
     trouble: AmplemarketError | None = None
 
 
@@ -97,8 +101,9 @@ class Submitter:
             CreditCapReached, Busy, ApiError, LedgerError, DestinationError, Interrupted: nothing
                 was bought, and the leads are free for the next run.
         """
-        self.budget.take(batch.credits_at_stake)
+        whole, paid_for = batch, self.budget.take(batch)
         try:
+            batch = self._cut(batch, paid_for)
             self.journal.write("intended", batch.request_key)
             self.ledger.intend(batch, self.buyer)
             # After the intent: whoever took the lease before it will be seen here, and whoever
@@ -113,7 +118,24 @@ class Submitter:
             raise
         # For leads that the API refused. After an error nothing more is bought anyway.
         self.budget.refund(batch.credits_at_stake - submission.batch.credits_at_stake)
-        return submission
+        if batch is whole:
+            return submission
+        reached = self.budget.reached(batch)
+        return replace(
+            submission,
+            not_paid_for=whole.lead_count - paid_for,
+            trouble=submission.trouble or reached,
+        )
+
+    def _cut(self, batch: Batch, leads: int) -> Batch:
+        """The batch with its first leads only; the others are free for the next run."""
+        if leads == batch.lead_count:
+            return batch
+        keys = [item.lead_key for item in self.workbench.leads_of(batch)[leads:]]
+        smaller = batch.without(len(keys))
+        self.ledger.free(smaller, keys)
+        self.workbench.leave_out(batch.request_key, keys)
+        return smaller
 
     def _send(self, batch: Batch) -> Submission:
         """The POST, and again without the leads that the API refuses one by one."""
@@ -146,7 +168,7 @@ class Submitter:
             if not self.resubmit:
                 raise
             try:
-                self.budget.take(batch.credits_at_stake)
+                self.budget.take_whole(batch)
             except CreditCapReached:
                 logger.warning("Not sent again: max_credits has no room for it a second time.")
             else:
@@ -185,7 +207,7 @@ class Submitter:
             reveal_phone_numbers=batch.reveal_phone_numbers,
             buyer=self.buyer,
         )
-        return Submission(batch, request, refused, in_journal or in_ledger)
+        return Submission(batch, request, refused, trouble=in_journal or in_ledger)
 
     def _quarantine(self, smaller: Batch, refused: list[tuple[LeadToSend, str]]) -> None:
         """Refused leads go to ``rejects`` and out of the batch; nothing was bought so far."""
@@ -255,50 +277,6 @@ def refused_positions(error: RequestRefused, batch: Batch, count: int) -> dict[i
             return {}
         found.setdefault(int(match[1]), problem.code or "no_code")
     return found
-
-
-class Budget:
-    """Credits a run has committed at the worst case: every lead found, everything revealed.
-
-    A batch that reaches the cap exactly is within it. What a request turns out to cost is not
-    given back: the cap is on what the run may commit.
-
-    Args:
-        cap: email and phone credits together; None is without end.
-
-    Example::
-
-        budget = Budget(10)
-        budget.take(10)
-        budget.take(0.5)     # CreditCapReached
-    """
-
-    def __init__(self, cap: float | None) -> None:
-        self._cap = cap
-        self._committed = 0.0
-        self._lock = threading.Lock()
-
-    def take(self, worst_case: float) -> None:
-        """Commit credits; before each POST.
-
-        Raises:
-            CreditCapReached: they would exceed the cap, and are not committed.
-        """
-        with self._lock:
-            total = self._committed + worst_case
-            if self._cap is not None and total > self._cap:
-                raise CreditCapReached(
-                    f"max_credits = {self._cap:g} would be exceeded: {self._committed:g} credits "
-                    f"are committed at the worst case, the next request could cost "
-                    f"{worst_case:g}. Raise max_credits, or run again: what is loaded by then is "
-                    "not bought again."
-                )
-            self._committed = total
-
-    def refund(self, worst_case: float) -> None:
-        """Credits that were taken for something that provably was not bought."""
-        with self._lock:
-            self._committed -= worst_case
 
 
 def recover(ledger: Ledger, journal: Journal, now: datetime) -> list[RequestRecord]:

@@ -22,7 +22,7 @@ from amplemarket_source.load.waves import load_pending, load_requests
 from amplemarket_source.model import COMPANIES, Batch, Kind, KindPlan, RequestRecord
 from amplemarket_source.pages import CompletedRequest, Summary
 from amplemarket_source.report import RunReport
-from amplemarket_source.requests.submit import Budget
+from amplemarket_source.requests.budget import Budget
 from amplemarket_source.run.purchase import client_for, commit, draft, recover_requests
 from amplemarket_source.session import Session, open_session
 from amplemarket_source.settings import Settings
@@ -78,7 +78,7 @@ def look_up(
             batch = _batch(plan.kinds[0])
             if batch is None:
                 return Lookup("gdpr_removed")
-            Budget(settings.max_credits).take(batch.credits_at_stake)
+            Budget(plan.cap).take(batch)
             (wanted,) = session.workbench.leads_of(batch)
             with client_for(settings, clock) as client:
                 found = _ask(session, EnrichmentApi(client), batch, wanted.fields)

@@ -62,12 +62,15 @@ class Status:
         by_status: requests by status, settled ones included.
         open: those that are not settled, oldest first.
         email_credits, phone_credits: estimated so far, over all loaded requests.
+        leads_not_bought: leads of all lists so far without an outcome and in no request: what
+            ``max_credits`` did not pay for, or a run did not come to.
     """
 
     by_status: dict[str, int]
     open: tuple[OpenRequest, ...]
     email_credits: float
     phone_credits: float
+    leads_not_bought: int
 
     def to_dict(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -77,6 +80,7 @@ class Status:
                 "email_credits_estimated": self.email_credits,
                 "phone_credits_estimated": self.phone_credits,
             },
+            "leads_not_bought": self.leads_not_bought,
             "open": [request.to_dict() for request in self.open],
         }
 
@@ -138,6 +142,7 @@ def read_status(ledger: Ledger, now: datetime) -> Status:
         open=tuple(OpenRequest(r, _age(r, now)) for r in ledger.open_requests()),
         email_credits=float(sum(row[2] or 0 for row in rows)),
         phone_credits=float(sum(row[3] or 0 for row in rows)),
+        leads_not_bought=ledger.leads_not_bought(),
     )
 
 
