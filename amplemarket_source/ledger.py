@@ -234,6 +234,17 @@ class Ledger:
             kind.name,
         )
 
+    def outcome(self, kind: Kind, lead_key: str) -> tuple[str, str | None, datetime | None] | None:
+        """``status, entity id, enriched_at`` of a lead; None where it was never answered."""
+        column = "person_id" if kind.name == "people" else "company_id"
+        rows = self.warehouse.rows(
+            f"SELECT status, {column}, enriched_at FROM "
+            f"{self.warehouse.name(ENRICHMENT_RESULTS.name)} WHERE kind = %s AND lead_key = %s",
+            kind.name,
+            lead_key,
+        )
+        return rows[0] if rows else None
+
     def known_lead_ids(self, kind: Kind) -> Iterator[pa.Table]:
         """``lead_id`` of every recorded input row."""
         table = self.warehouse.name(LEADS.name)

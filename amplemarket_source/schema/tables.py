@@ -20,6 +20,7 @@ __all__ = [
     "ENRICHMENT_RESULTS",
     "ERASURES",
     "LEADS",
+    "LINEAGE",
     "LOCK",
     "PEOPLE_TABLES",
     "PHONE_NUMBERS",
@@ -38,6 +39,9 @@ _LINEAGE = (
     Column("enrichment_request_id", description="The API's enrichment request that answered"),
     Column("enriched_at", "timestamp", "When the answer was fetched, UTC"),
 )
+
+LINEAGE: frozenset[str] = frozenset(column.name for column in _LINEAGE)
+"""The columns of ``people`` and ``companies`` that say where the answer came from."""
 
 
 def _texts(*names: str, personal: bool = False) -> tuple[Column, ...]:

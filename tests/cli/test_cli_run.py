@@ -134,6 +134,7 @@ def test_what_the_cap_left_out_is_counted_and_said_what_would_help(
         "bought": 2,
         "not_bought": 2,
         "not_bought_for": {"max_credits": 2},
+        "never_asked": 0,
     }
     status = amplemarket("status")
     assert "Not bought yet: 2 leads" in status.out

@@ -95,7 +95,8 @@ def test_a_company_costs_half_a_credit_in_24_hours(api: Api) -> None:
 
 
 def test_a_lookup_with_a_pending_reveal_is_charged_once(api: Api) -> None:
-    query = {"email": "ada@site.example", "reveal_email": "true", "reveal_phone_numbers": "true"}
+    ada = {"linkedin_url": "linkedin.example/in/ada"}
+    query = {**ada, "reveal_email": "true", "reveal_phone_numbers": "true"}
     for _ in range(4):
         api.client.get("/people/find", params=query)
     assert (api.sandbox.account.email_spent, api.sandbox.account.phone_spent) == (1.5, 1.0)
