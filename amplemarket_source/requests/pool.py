@@ -89,7 +89,13 @@ class RequestPool:
         if self._over is not None or self._submitter.clock.is_stopping:
             self._report.not_bought(batch.lead_count, self._over or "stopped")
             return None
+        whole = batch
         try:
+            batch = self._submitter.within_budget(whole)
+            if batch is not whole:
+                self.end_buying("max_credits")
+                self._report.not_bought(whole.lead_count - batch.lead_count, "max_credits")
+                self._failed(batch.request_key, self._submitter.budget.reached(batch))
             submission = self._submitter.submit(batch)
         except OutcomeUnknown as error:
             self.end_buying("held")
@@ -105,8 +111,6 @@ class RequestPool:
             self._failed(batch.request_key, error)
             return None
         self._report.refused(submission.refused)
-        if submission.not_paid_for:
-            self._report.not_bought(submission.not_paid_for, "max_credits")
         if submission.trouble is not None:
             self.end_buying(_why(submission.trouble))
             self._failed(batch.request_key, submission.trouble)

@@ -60,15 +60,12 @@ class Submission:
         batch: as it was sent in the end, without the leads that were refused.
         record: the request, ``submitted``; None where the API refused every lead.
         refused: how many leads are in ``rejects`` now, by reason.
-        not_paid_for: leads that were left out because ``max_credits`` does not pay for them.
-        trouble: why nothing more is to be bought: part of the record of this request could not be
-            written, or the cap is reached.
+        trouble: the request is bought, and part of the record of it could not be written.
     """
 
     batch: Batch
     record: RequestRecord | None
     refused: dict[str, int]
-    not_paid_for: int = 0
     trouble: AmplemarketError | None = None
 
 
@@ -93,17 +90,33 @@ class Submitter:
     resubmit: bool
     buyer: Buyer
 
+    def within_budget(self, batch: Batch) -> Batch:
+        """Commit the credits of a batch, and cut it to the first leads that they pay for.
+
+        The leads that were left out are free for the next run.
+
+        Raises:
+            CreditCapReached: the budget pays for none of them.
+            DestinationError: the leads that were left out could not be freed.
+        """
+        leads = self.budget.take(batch)
+        if leads == batch.lead_count:
+            return batch
+        keys = [item.lead_key for item in self.workbench.leads_of(batch)[leads:]]
+        smaller = batch.without(len(keys))
+        self.ledger.free(smaller, keys)
+        self.workbench.leave_out(batch.request_key, keys)
+        return smaller
+
     def submit(self, batch: Batch) -> Submission:
-        """Send one batch and record what became of it.
+        """Send one batch, whose credits are committed, and record what became of it.
 
         Raises:
             OutcomeUnknown: the batch is ``held``; its credits count as committed.
-            CreditCapReached, Busy, ApiError, LedgerError, DestinationError, Interrupted: nothing
-                was bought, and the leads are free for the next run.
+            Busy, ApiError, LedgerError, DestinationError, Interrupted: nothing was bought, and the
+                leads are free for the next run.
         """
-        whole, paid_for = batch, self.budget.take(batch)
         try:
-            batch = self._cut(batch, paid_for)
             self.journal.write("intended", batch.request_key)
             self.ledger.intend(batch, self.buyer)
             # After the intent: whoever took the lease before it will be seen here, and whoever
@@ -118,24 +131,7 @@ class Submitter:
             raise
         # For leads that the API refused. After an error nothing more is bought anyway.
         self.budget.refund(batch.credits_at_stake - submission.batch.credits_at_stake)
-        if batch is whole:
-            return submission
-        reached = self.budget.reached(batch)
-        return replace(
-            submission,
-            not_paid_for=whole.lead_count - paid_for,
-            trouble=submission.trouble or reached,
-        )
-
-    def _cut(self, batch: Batch, leads: int) -> Batch:
-        """The batch with its first leads only; the others are free for the next run."""
-        if leads == batch.lead_count:
-            return batch
-        keys = [item.lead_key for item in self.workbench.leads_of(batch)[leads:]]
-        smaller = batch.without(len(keys))
-        self.ledger.free(smaller, keys)
-        self.workbench.leave_out(batch.request_key, keys)
-        return smaller
+        return submission
 
     def _send(self, batch: Batch) -> Submission:
         """The POST, and again without the leads that the API refuses one by one."""
@@ -207,7 +203,7 @@ class Submitter:
             reveal_phone_numbers=batch.reveal_phone_numbers,
             buyer=self.buyer,
         )
-        return Submission(batch, request, refused, trouble=in_journal or in_ledger)
+        return Submission(batch, request, refused, in_journal or in_ledger)
 
     def _quarantine(self, smaller: Batch, refused: list[tuple[LeadToSend, str]]) -> None:
         """Refused leads go to ``rejects`` and out of the batch; nothing was bought so far."""

@@ -53,7 +53,8 @@ def test_leads_that_the_cap_left_out_are_not_bought_by_a_resubmission(
     deployment: Deployment,
 ) -> None:
     deployment.sandbox.set_faults(Fault("post_503_after_accept", count=1))
-    deployment.run(email_leads(*NAMES), max_credits=1)
+    report = deployment.run(email_leads(*NAMES), max_credits=1)
+    assert (list(report.held_requests.values()), report.leads_not_bought) == ([1.0], 6)
     members = deployment.rows("SELECT count(*) FROM _amplemarket_request_leads")
     assert (deployment.requests(), members) == (["held"], [(2,)])
 
