@@ -44,9 +44,9 @@ from amplemarket_source.model import LEAD_FIELDS, Batch, Buyer, Kind, RequestRec
 from amplemarket_source.schema.table import Table
 from amplemarket_source.schema.tables import (
     BOOKKEEPING,
+    CHARGES,
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
-    ERASURES,
     LEADS,
     REQUEST_LEADS,
 )
@@ -74,9 +74,9 @@ class Ledger:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self.warehouse = warehouse
-        # The youngest table: where it is missing, so may be columns of the others.
-        if not warehouse.has_table(ERASURES.name):
-            self.load({table: [] for table in (*BOOKKEEPING, REQUEST_LEADS)})
+        # The youngest table: where it is missing, so may be others, and columns of them.
+        if not warehouse.has_table(CHARGES.name):
+            self.load({table: [] for table in (*BOOKKEEPING, REQUEST_LEADS, CHARGES)})
 
     def load(self, tables: Mapping[Table, Iterable[pa.Table]]) -> None:
         """Load rows of bookkeeping tables, merged by their keys."""
@@ -115,6 +115,22 @@ class Ledger:
             "WHERE status <> 'dropped' OR error_code IN ('released', 'resubmitted'))"
         )
         return int(rows[0][0])
+
+    def committed_since(self, at: datetime) -> float:
+        """Credits of the requests since then: settled ones at their estimate, others at most."""
+        estimated, most = (
+            f"coalesce(email_credits_{which}, 0) + coalesce(phone_credits_{which}, 0)"
+            for which in ("estimated", "max")
+        )
+        ((found,),) = self.warehouse.rows(
+            f"SELECT sum(CASE WHEN loaded_at IS NOT NULL THEN {estimated} ELSE {most} END) "
+            f"FROM {self.warehouse.name(ENRICHMENT_REQUESTS.name)} WHERE status <> 'dropped' "
+            # One without a time is about to be sent, or nobody knows whether it was.
+            "AND (coalesce(submitted_at, completed_at) IS NULL "
+            "OR coalesce(submitted_at, completed_at) >= %s)",
+            at,
+        )
+        return float(found or 0)
 
     def leads_given(self, kind: Kind, request_key: str) -> list[dict[str, Any]]:
         """The leads that a request asks for, as an input has them, to be bought again.
@@ -195,19 +211,28 @@ class Ledger:
     def leave_out(self, batch: Batch, lead_keys: Sequence[str]) -> None:
         """Take leads out of a request that was not sent; ``batch`` is what is left of it."""
         table = self.warehouse.name(REQUEST_LEADS.name)
-        for start in range(0, len(lead_keys), _KEYS_AT_ONCE):
-            some = lead_keys[start : start + _KEYS_AT_ONCE]
-            self.warehouse.rows(
-                f"DELETE FROM {table} WHERE request_key = %s AND lead_key IN ({_marks(some)})",
-                batch.request_key,
-                *some,
-            )
+        self._portioned(f"DELETE FROM {table}", batch, lead_keys)
         self.update(
             batch.request_key,
             lead_count=batch.lead_count,
             email_credits_max=batch.email_credits,
             phone_credits_max=batch.phone_credits,
         )
+
+    def put_off(self, batch: Batch, lead_keys: Sequence[str]) -> None:
+        """Leave leads of a request that was not sent to a later run (`leads_not_bought`)."""
+        table = self.warehouse.name(REQUEST_LEADS.name)
+        later = f"{batch.request_key}-later"
+        self._portioned(f"UPDATE {table} SET request_key = '{later}'", batch, lead_keys)
+
+    def _portioned(self, statement: str, batch: Batch, lead_keys: Sequence[str]) -> None:
+        for start in range(0, len(lead_keys), _KEYS_AT_ONCE):
+            some = lead_keys[start : start + _KEYS_AT_ONCE]
+            self.warehouse.rows(
+                f"{statement} WHERE request_key = %s AND lead_key IN ({_marks(some)})",
+                batch.request_key,
+                *some,
+            )
 
     def known_outcomes(self, kind: Kind) -> Iterator[pa.Table]:
         """``lead_key, status, enriched_at, reveal_email, reveal_phone_numbers, person_id``."""
@@ -216,6 +241,17 @@ class Ledger:
             f"FROM {self.warehouse.name(ENRICHMENT_RESULTS.name)} WHERE kind = %s",
             kind.name,
         )
+
+    def outcome(self, kind: Kind, lead_key: str) -> tuple[str, str | None, datetime | None] | None:
+        """``status, entity id, enriched_at`` of a lead; None where it was never answered."""
+        column = "person_id" if kind.name == "people" else "company_id"
+        rows = self.warehouse.rows(
+            f"SELECT status, {column}, enriched_at FROM "
+            f"{self.warehouse.name(ENRICHMENT_RESULTS.name)} WHERE kind = %s AND lead_key = %s",
+            kind.name,
+            lead_key,
+        )
+        return rows[0] if rows else None
 
     def known_lead_ids(self, kind: Kind) -> Iterator[pa.Table]:
         """``lead_id`` of every recorded input row."""
@@ -238,6 +274,19 @@ class Ledger:
             *request_keys,
         )
 
+    def charges(self, charge_keys: Sequence[str]) -> Iterator[pa.Table]:
+        """``charge_key, reason, request_key, charged_at`` of what was charged before."""
+        yield from self.warehouse.read_for(
+            "SELECT charge_key, reason, request_key, charged_at "
+            f"FROM {self.warehouse.name(CHARGES.name)} WHERE charge_key IN ({{keys}})",
+            charge_keys,
+        )
+
+    def has_charges(self) -> bool:
+        """Whether anything was ever charged."""
+        table = self.warehouse.name(CHARGES.name)
+        return bool(self.warehouse.rows(f"SELECT 1 FROM {table} LIMIT 1"))
+
     def forget_settled(self, open_keys: set[str]) -> None:
         """Remove the membership of every request that is not open any more."""
         table = self.warehouse.name(REQUEST_LEADS.name)
@@ -250,9 +299,10 @@ def _record(row: tuple[Any, ...]) -> RequestRecord:
     reveal_email, reveal_phone_numbers, account_id, origin = rest
     kind = kind_named(kind_name)
     if reveal_email is None:
-        # Recorded before the flags were: the worst case says what was asked for.
-        reveal_email = email > leads * kind.credits_per_found
-        reveal_phone_numbers = phone > 0
+        # Recorded before the flags were: the worst case says what was asked for. It was no exact
+        # figure then; a reveal is a whole credit more for each lead.
+        reveal_email = email > leads * (kind.credits_per_found + 0.5)
+        reveal_phone_numbers = phone > leads * 0.5
     return RequestRecord(
         request_key=key,
         kind=kind,

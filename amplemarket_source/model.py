@@ -3,6 +3,7 @@
 =====================  ============================================================================
 `Kind`                 what can be enriched: people or companies
 `KindPlan`, `Plan`     what a run would buy, of one kind and in all, and its price
+`Cap`                  the most credits of a run, or of its day or month
 `Batch`                leads that one POST will carry; nothing has been sent
 `RequestRecord`        an enrichment request as the ledger knows it
 =====================  ============================================================================
@@ -14,6 +15,7 @@ API gives in ``x-request-id``, is a ``trace_id``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -30,9 +32,11 @@ __all__ = [
     "UNSETTLED",
     "Batch",
     "Buyer",
+    "Cap",
     "Kind",
     "KindName",
     "KindPlan",
+    "Period",
     "Plan",
     "RequestRecord",
     "Status",
@@ -135,33 +139,41 @@ class Batch:
 
     Attributes:
         request_key: ours, made before the request is sent.
-        email_credits, phone_credits: the most the batch can cost.
+        reveal_email, reveal_phone_numbers: what is asked for beside the person.
         positions: of its first and its last lead in the input; others may stand between them.
     """
 
     request_key: str
     kind: Kind
     lead_count: int
-    email_credits: float
-    phone_credits: float
     reveal_email: bool
     reveal_phone_numbers: bool
     positions: tuple[int, int]
+
+    # All prices are whole halves, which floating point holds exactly (api-notes: credits).
+
+    @property
+    def email_credits(self) -> float:
+        """The most the batch can cost: every lead found, every address revealed."""
+        return self.lead_count * (self.kind.credits_per_found + self.reveal_email)
+
+    @property
+    def phone_credits(self) -> float:
+        """The most the batch can cost: every lead found with a phone number."""
+        return self.lead_count * float(self.reveal_phone_numbers)
 
     @property
     def credits_at_stake(self) -> float:
         return self.email_credits + self.phone_credits
 
+    @property
+    def credits_per_lead(self) -> float:
+        """The most that one lead can cost."""
+        return self.kind.credits_per_found + self.reveal_email + self.reveal_phone_numbers
+
     def without(self, leads: int) -> Batch:
         """The batch with fewer leads, and the worst case of those that are left."""
-        left = self.lead_count - leads
-        share = left / self.lead_count
-        return replace(
-            self,
-            lead_count=left,
-            email_credits=self.email_credits * share,
-            phone_credits=self.phone_credits * share,
-        )
+        return replace(self, lead_count=self.lead_count - leads)
 
 
 @dataclass(frozen=True)
@@ -298,12 +310,42 @@ class KindPlan:
         }
 
 
+Period = Literal["run", "day", "month"]
+"""What a cap on credits holds for; days and months are those of UTC."""
+
+
+@dataclass(frozen=True)
+class Cap:
+    """The most credits that may be committed in a period.
+
+    Attributes:
+        credits: e-mail and phone credits together.
+        committed: what earlier requests of the period have cost, or can still cost.
+    """
+
+    credits: float
+    per: Period
+    committed: float = 0.0
+
+    def leads_paid_for(self, batches: Iterable[Batch]) -> int:
+        """How many leads of the batches, in order, the cap pays for at the worst case."""
+        room, paid_for = self.credits - self.committed, 0
+        for batch in batches:
+            leads = max(0, min(batch.lead_count, int(room // batch.credits_per_lead)))
+            paid_for += leads
+            if leads < batch.lead_count:
+                break
+            room -= batch.credits_at_stake
+        return paid_for
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a run would do and cost, before anything is sent.
 
     Attributes:
         kinds: one for each kind of input.
+        cap: on the credits of the run, or of its day or month; None where there is none.
 
     Example::
 
@@ -312,6 +354,7 @@ class Plan:
     """
 
     kinds: tuple[KindPlan, ...] = ()
+    cap: Cap | None = None
 
     @property
     def batches(self) -> tuple[Batch, ...]:
@@ -322,6 +365,11 @@ class Plan:
     def to_buy(self) -> int:
         """Leads that would be sent."""
         return sum(kind.to_buy for kind in self.kinds)
+
+    @property
+    def leads_beyond_cap(self) -> int:
+        """Leads that would not be sent because ``max_credits`` does not pay for them."""
+        return 0 if self.cap is None else self.to_buy - self.cap.leads_paid_for(self.batches)
 
     @property
     def email_credits_max(self) -> float:
@@ -340,4 +388,12 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as ``amplemarket plan --json`` prints it."""
-        return {"plans": [kind.to_dict() for kind in self.kinds]}
+        cap = None
+        if self.cap is not None:
+            cap = {
+                "max_credits": self.cap.credits,
+                "max_credits_per": self.cap.per,
+                "committed": self.cap.committed,
+                "leads_beyond": self.leads_beyond_cap,
+            }
+        return {"plans": [kind.to_dict() for kind in self.kinds], "cap": cap}

@@ -185,18 +185,13 @@ def _cut_into_batches(
         "SELECT request_key, count(*), min(position), max(position) FROM batched "
         "GROUP BY 1 ORDER BY 1"
     )
-    is_people = kind.has_reveals
-    reveal_email = settings.reveal_email and is_people
-    reveal_phone_numbers = settings.reveal_phone_numbers and is_people
     return tuple(
         Batch(
             request_key=key,
             kind=kind,
             lead_count=count,
-            email_credits=count * (kind.credits_per_found + (1 if reveal_email else 0)),
-            phone_credits=count * (1.0 if reveal_phone_numbers else 0.0),
-            reveal_email=reveal_email,
-            reveal_phone_numbers=reveal_phone_numbers,
+            reveal_email=settings.reveal_email and kind.has_reveals,
+            reveal_phone_numbers=settings.reveal_phone_numbers and kind.has_reveals,
             positions=(first, last),
         )
         for key, count, first, last in sizes

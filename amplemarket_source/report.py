@@ -7,7 +7,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 from amplemarket_source.api import CallStats
 from amplemarket_source.errors import (
@@ -21,7 +21,12 @@ from amplemarket_source.errors import (
 )
 from amplemarket_source.model import UNSETTLED, Batch, Plan, RequestRecord
 
-__all__ = ["RunReport"]
+__all__ = ["RunReport", "WhyNotBought"]
+
+
+WhyNotBought = Literal["max_credits", "insufficient_credits", "held", "stopped", "error"]
+"""Why leads were not sent: the cap; the account; a request before them is held; the run was
+stopped; something else ended the buying."""
 
 
 class RunReport:
@@ -40,6 +45,7 @@ class RunReport:
             ``load``, which follow each other, and ``total``.
         errors: what ended the buying or a request.
         tables: rows that each table has at the end; empty until then.
+        not_bought_for: leads that were planned and not sent, by reason.
         held_requests: credits at stake by ``request_key``.
         requests_of_others: whose key is needed, by ``request_key``, for requests in flight that
             another account bought, or another API.
@@ -66,7 +72,7 @@ class RunReport:
         self.rows_fetched = 0
         self.requests_bought = 0
         self.leads_bought = 0
-        self.leads_not_bought = 0
+        self.not_bought_for: Counter[WhyNotBought] = Counter()
         self.leads_never_asked = 0
         self.requests_resumed = 0
         self.requests_loaded = 0
@@ -127,10 +133,15 @@ class RunReport:
             self.credits["email_credits_max"] += batch.email_credits
             self.credits["phone_credits_max"] += batch.phone_credits
 
-    def not_bought(self, batch: Batch) -> None:
-        """A batch was planned and not sent."""
+    def not_bought(self, leads: int, why: WhyNotBought) -> None:
+        """Leads were planned and not sent."""
         with self._lock:
-            self.leads_not_bought += batch.lead_count
+            self.not_bought_for[why] += leads
+
+    @property
+    def leads_not_bought(self) -> int:
+        """Leads that were planned and not sent, for whatever reason."""
+        return self.not_bought_for.total()
 
     def refused(self, reasons: Mapping[str, int]) -> None:
         """The API refused leads of a batch, by reason."""
@@ -159,9 +170,10 @@ class RunReport:
             self.requests_of_others[record.request_key] = str(record.buyer)
 
     def failed(self, error: AmplemarketError) -> None:
-        """Something ended the buying or a request."""
+        """Something ended the buying or a request; the cap, which all come to, is told once."""
         with self._lock:
-            self.errors.append(error)
+            if not (_is_cap(error) and any(map(_is_cap, self.errors))):
+                self.errors.append(error)
 
     def answered(self, outcomes: Mapping[str, int], never_asked: int) -> None:
         """Leads have outcomes.
@@ -254,13 +266,14 @@ class RunReport:
         }
         open_ = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
         reasons = " ".join(str(error) for error in self.errors[:1])
-        advice = (
-            "`amplemarket status` shows which to release."
-            if self.needs_a_person
-            else "Run again to go on."
-        )
+        advice = "Run again to go on."
+        if self.needs_a_person:
+            advice = "`amplemarket status` shows which to release."
+        elif self.exit_code == ExitCode.CREDITS:
+            advice = ""  # the reason says what helps
+        what = f"Not every lead is settled: {open_ or 'the run ended early'}. {reasons} {advice}"
         raise Unfinished(
-            f"Not every lead is settled: {open_ or 'the run ended early'}. {reasons} {advice}",
+            what.rstrip(),
             exit_code=self.exit_code,
             needs_a_person=self.needs_a_person,
         )
@@ -274,6 +287,7 @@ class RunReport:
             "leads": {
                 "bought": self.leads_bought,
                 "not_bought": self.leads_not_bought,
+                "not_bought_for": dict(self.not_bought_for),
                 "never_asked": self.leads_never_asked,
             },
             "outcomes": dict(self.outcomes),
@@ -297,3 +311,7 @@ class RunReport:
             "needs_a_person": self.needs_a_person,
             "exit_code": int(self.exit_code),
         }
+
+
+def _is_cap(error: AmplemarketError) -> bool:
+    return isinstance(error, CreditCapReached)

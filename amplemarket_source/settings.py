@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import timedelta
-from typing import Any, Literal, Optional
+from typing import Any, Literal, Optional, get_args
 
 import dlt
 from dlt.common.configuration import configspec, resolve_configuration
@@ -19,7 +19,7 @@ from dlt.common.configuration.specs.base_configuration import extract_inner_hint
 from dlt.common.typing import TSecretStrValue
 
 from amplemarket_source.errors import SettingsError
-from amplemarket_source.model import DEFAULT_BASE_URL, NO_API_KEY
+from amplemarket_source.model import DEFAULT_BASE_URL, NO_API_KEY, Period
 from amplemarket_source.schema.registry import SchemaContract
 
 __all__ = [
@@ -68,6 +68,7 @@ class Settings(BaseConfiguration):
     refresh_after: Optional[str] = None  # noqa: UP045 - dlt reads the annotation at run time
     retry_not_found_after: str = "30d"
     max_credits: Optional[float] = None  # noqa: UP045
+    max_credits_per: Literal["run", "day", "month"] = "run"
     poll_timeout: str = "1h"
     on_ambiguous: Literal["hold", "resubmit"] = "hold"
     schema_contract: Optional[Any] = None  # noqa: UP045
@@ -87,6 +88,8 @@ class Settings(BaseConfiguration):
         if self.max_credits is not None and not (0 <= self.max_credits < math.inf):
             # Also NaN, which no comparison would ever stop at.
             raise _wrong("max_credits", "must be a number, 0 or more")
+        if self.max_credits_per not in get_args(Period):
+            raise _wrong("max_credits_per", "must be run, day or month")
         SchemaContract.of(self.schema_contract)
         for name in ("refresh_after", "retry_not_found_after", "poll_timeout"):
             value = getattr(self, name)

@@ -58,6 +58,7 @@ def amplemarket(
     refresh_after: Optional[str] = None,  # noqa: UP045
     retry_not_found_after: Optional[str] = None,  # noqa: UP045
     max_credits: Optional[float] = None,  # noqa: UP045
+    max_credits_per: Optional[Literal["run", "day", "month"]] = None,  # noqa: UP045
     poll_timeout: Optional[str] = None,  # noqa: UP045
     on_ambiguous: Optional[Literal["hold", "resubmit"]] = None,  # noqa: UP045
 ) -> Iterator[DltResource]:
@@ -76,7 +77,8 @@ def amplemarket(
         reveal_email, reveal_phone_numbers: each costs a credit for each person.
         refresh_after: age after which an enriched lead is bought again; None: never.
         retry_not_found_after: age after which a miss is asked again.
-        max_credits: stops before the POST that could exceed it.
+        max_credits: buys no more leads than it pays for at the worst case.
+        max_credits_per: what it holds for: this run, or its day or month (UTC).
         poll_timeout: then the run loads what it has; the next one goes on.
         on_ambiguous: what to do with a POST of which nobody knows whether it arrived.
 

@@ -17,6 +17,8 @@ table               one row is
 ``request_leads``   a lead that an unfinished request, or a batch of this run, asks for
 ``decided``         what becomes of a lead of ``leads_to_ask``
 ``asked_fields``    the fields of a lead that is asked for, to match its answer with
+``found``           a person or company that a request of this load found, and what it revealed
+``charges``         a charge for one of them, of this load or from the ledger
 ==================  ==========================================================================
 
 ``position`` is the order of first appearance over all inputs. `amplemarket_source.leads.intake`
@@ -54,6 +56,9 @@ _TABLES = {
     "request_leads": "request_key TEXT, lead_key TEXT",
     "decided": "kind TEXT, lead_key TEXT, position BIGINT, decision TEXT",
     "asked_fields": f"lead_key TEXT, {_FIELDS}",
+    "found": "request_key TEXT, charge_key TEXT, found_at TIMESTAMPTZ, "
+    "email BOOLEAN, phone BOOLEAN",
+    "charges": "charge_key TEXT, reason TEXT, request_key TEXT, charged_at TIMESTAMPTZ",
 }
 
 _ROWS_AT_ONCE = 10_000  # else DuckDB takes memory for a million (api-notes: duckdb-batches)

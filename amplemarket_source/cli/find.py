@@ -25,7 +25,9 @@ from amplemarket_source.settings import resolve_settings
 
 __all__ = ["find"]
 
-_SPENDS = "A {name} found costs what a row of a list costs; asked again within 24 hours, nothing."
+_SPENDS = """Costs what a lead of a list costs. What the tables have, fresh and with what is to be
+revealed, costs nothing and is not asked for.
+"""
 
 
 @click.group()
@@ -37,20 +39,27 @@ def _search_options(kind: Kind) -> Any:
     def add(command: Any) -> Any:
         for name in reversed(kind.identifying):
             command = click.option(f"--{name.replace('_', '-')}", name, metavar="TEXT")(command)
-        return click.option("--no-load", is_flag=True, help="Print only; nothing is kept.")(command)
+        command = click.option("--no-load", is_flag=True, help="Print only; nothing is kept.")(
+            command
+        )
+        return click.option(
+            "--refresh", is_flag=True, help="Ask the API also for what the tables have."
+        )(command)
 
     return add
 
 
 def _command(kind: Kind, name: str) -> None:
-    def body(output: Output, target: Target, no_load: bool, yes: bool, **options: Any) -> None:
+    def body(
+        output: Output, target: Target, no_load: bool, refresh: bool, yes: bool, **options: Any
+    ) -> None:
         lead = {field: options.pop(field) for field in kind.identifying}
         given = {field: value for field, value in lead.items() if value is not None}
-        _find(kind, given, output, target, load=not no_load, yes=yes, **options)
+        _find(kind, given, output, target, load=not no_load, refresh=refresh, yes=yes, **options)
 
     searching = _search_options(kind)(spending_option(body))
     command: Any = target_options(setting_options(searching, reveals=kind.has_reveals))
-    find.command(name, help=f"Look up one {name}.\n\n{_SPENDS.format(name=name)}")(command)
+    find.command(name, help=f"Look up one {name}.\n\n{_SPENDS}")(command)
 
 
 def _find(
@@ -60,6 +69,7 @@ def _find(
     target: Target,
     *,
     load: bool,
+    refresh: bool,
     yes: bool,
     **options: Any,
 ) -> None:
@@ -79,10 +89,19 @@ def _find(
         )
 
     with output.working():
-        found = look_up(pipeline, settings, kind, lead, load=load, before=before)
+        found = look_up(pipeline, settings, kind, lead, load=load, refresh=refresh, before=before)
+    if found.answered_at is not None:
+        day = f"{found.answered_at:%Y-%m-%d}"
+        output.say(f"From the tables, answered on {day}; --refresh asks the API again.")
     entity = None if found.body is None else json.loads(found.body)
-    document = {"status": found.status, "result": entity, "loaded": load, **target.describe()}
-    kept = "In" if load else "Not kept; what is known is in"
+    document = {
+        "status": found.status,
+        "result": entity,
+        "from_tables": found.answered_at is not None,
+        "loaded": load and found.answered_at is None,
+        **target.describe(),
+    }
+    kept = "In" if load or found.answered_at else "Not kept; what is known is in"
     output.answer(document, f"{_text(kind, found.status, entity)}\n{kept} {target.where()}.")
 
 

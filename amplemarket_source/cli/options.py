@@ -73,7 +73,11 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     "max_credits": {
         "type": float,
         "metavar": "N",
-        "help": "Stop before the request that could exceed.",
+        "help": "Buy no more leads than it pays for at the worst case.",
+    },
+    "max_credits_per": {
+        "type": click.Choice(["run", "day", "month"]),
+        "help": "What --max-credits holds for (UTC).  [default: run]",
     },
     "leads_per_request": {"type": int, "metavar": "N", "help": "At most 10000."},
     "max_requests_in_flight": {"type": int, "metavar": "N"},

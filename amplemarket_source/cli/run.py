@@ -16,7 +16,13 @@ from amplemarket_source.cli.options import (
 from amplemarket_source.cli.output import Output
 from amplemarket_source.cli.sandbox import bundled_server, demo_companies, demo_leads
 from amplemarket_source.cli.target import Target
-from amplemarket_source.cli.texts import plan_line, plan_text, question, summary_text
+from amplemarket_source.cli.texts import (
+    cap_text,
+    plan_line,
+    plan_text,
+    question,
+    summary_text,
+)
 from amplemarket_source.errors import UsageError
 from amplemarket_source.leads.read import LeadsInput, query_leads
 from amplemarket_source.ledger import Ledger
@@ -102,7 +108,7 @@ def _plan(kind: Kind, *, output: Output, target: Target, **options: Any) -> None
     place = target.place()
     with output.working(), target.looking() as pipeline:
         made = draft_only(pipeline, settings, inputs)
-    text = "\n\n".join(plan_text(each) for each in made.kinds)
+    text = "\n\n".join(plan_text(each) for each in made.kinds) + cap_text(made)
     missing = "; there is none yet, so nothing is known" if place.is_missing else ""
     text += f"\nIn {target.where()}{missing}."
     output.answer({**made.to_dict(), **target.describe()}, text)
@@ -164,6 +170,8 @@ def execute(
         def tell(plan: Plan) -> None:
             for each in plan.kinds:
                 output.say(plan_line(each))
+            if plan.leads_beyond_cap:
+                output.say(cap_text(plan).strip())
             if plan.batches:
                 with pause():
                     ask_before(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEBUG_HELP",
+    "cap_text",
     "columns",
     "counted",
     "credits_of",
@@ -112,6 +114,21 @@ def plan_text(plan: KindPlan) -> str:
     return "\n".join([f"Plan for {plan.kind} (nothing was sent)", *map(_line, rows)])
 
 
+def cap_text(plan: Plan) -> str:
+    """Where a run would stop for want of credits, as a line of ``amplemarket plan``."""
+    cap = plan.cap
+    if cap is None:
+        return ""
+    used = f", {number(cap.committed)} of them committed" if cap.committed else ""
+    paid_for, beyond = plan.to_buy - plan.leads_beyond_cap, plan.leads_beyond_cap
+    stops = (
+        f"it stops after {counted(paid_for, 'lead')}, {number(beyond)} would not be bought"
+        if beyond
+        else "enough for all"
+    )
+    return "\n" + _line(("cap", f"{number(cap.credits)} credits for the {cap.per}{used}: {stops}"))
+
+
 def summary_text(document: Mapping[str, Any], arguments: str, headline: str = "") -> str:
     """A run in ten seconds of reading.
 
@@ -199,10 +216,26 @@ def _next_steps(document: Mapping[str, Any], arguments: str) -> list[str]:
             f"  > {counted(in_vain, 'lead')} without a row in a completed answer: as not found, "
             "asked for again after retry_not_found_after"
         )
-    if leads["not_bought"] or leads["never_asked"]:
+    left = Counter(leads["not_bought_for"])
+    if capped := left.pop("max_credits", 0):
+        helps = _beyond_cap(document["cap"], leads["bought"])
+        steps.append(f"  > max_credits does not pay for {counted(capped, 'lead')}: {helps}")
+    left["never_asked"] = leads["never_asked"]
+    if left.total():
+        is_poor = any(error["error"] == "InsufficientCredits" for error in document["errors"])
+        when = "once the account has credits, " if is_poor else ""
         again = "a later run" if "canceled" in document else "the same command again"
-        steps.append(f"  > {again} buys what is missing")
+        steps.append(f"  > {when}{again} buys what is missing")
     return steps
+
+
+def _beyond_cap(cap: Mapping[str, Any], bought: int) -> str:
+    """What would help; the same command again only where it would not stop the same way."""
+    more = "a higher --max-credits buys them"
+    if cap["max_credits_per"] != "run":
+        ends = {"day": "midnight", "month": "the end of the month"}[cap["max_credits_per"]]
+        return f"{more}, or the same command after {ends} (UTC)"
+    return f"the same command again buys the next ones; {more} at once" if bought else more
 
 
 def _input_text(document: Mapping[str, Any]) -> str:

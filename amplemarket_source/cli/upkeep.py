@@ -47,6 +47,8 @@ def status(output: Output, target: Target) -> None:
         f"Credits so far: {number(found.email_credits)} email, "
         f"{number(found.phone_credits)} phone (estimated)",
     ]
+    if found.leads_not_bought:
+        lines.append(f"Not bought yet: {counted(found.leads_not_bought, 'lead')}")
     if found.open:
         heading = ("REQUEST_KEY", "REQUEST_ID", "STATUS", "LEADS", "CREDITS", "AGE", "NEXT")
         lines += columns([heading, *(_row(request, target) for request in found.open)])

@@ -5,8 +5,10 @@ What a load does with the answers, each step a stage of its own in `read_request
 1. flatten: pages become rows of every table (`amplemarket_source.transform.builder`);
 2. erase: whoever the API says has been removed leaves the destination before anything else comes;
 3. keep: no row replaces an answer that a lead had by nothing;
-4. count: what is left goes into the run's report;
-5. gather: fewer and larger batches, of which dlt takes one at a time.
+4. price: each request by the vendor's rules, once it is known who was found when;
+5. count: what is left goes into the run's report;
+6. gather: fewer and larger batches, of which dlt takes one at a time;
+7. keep what was revealed: no person loses an address that was not asked for.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from amplemarket_source.load.guard import (
     refuse_settings,
     selected_kinds,
 )
+from amplemarket_source.load.revealed import keeping_emails
 from amplemarket_source.model import KINDS, PEOPLE
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.privacy.erase import erase
@@ -34,6 +37,7 @@ from amplemarket_source.report import RunReport
 from amplemarket_source.schema.registry import ColumnRegistry, SchemaContract, annotate_new
 from amplemarket_source.schema.table import resource_for
 from amplemarket_source.schema.tables import (
+    CHARGES,
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
     REJECTS,
@@ -41,12 +45,16 @@ from amplemarket_source.schema.tables import (
 )
 from amplemarket_source.session import Session
 from amplemarket_source.transform.builder import TableBatch, TableBuilder, gathered
+from amplemarket_source.transform.charges import priced
 from amplemarket_source.transform.outcomes import without_lost_answers
 from amplemarket_source.warehouse.capabilities import limits_of
 
 __all__ = ["read_requests", "resources"]
 
 logger = logging.getLogger("amplemarket")
+
+_LOADED = {**TABLES, CHARGES.name: CHARGES}
+"""What is loaded whatever resources a user selects."""
 
 ReadTables = Callable[[ColumnRegistry, str], Iterator[TableBatch]]
 """Gives the batches of one load, from the columns known by now and the load's id."""
@@ -77,7 +85,7 @@ def _resource(kind: str, source_name: str, read: ReadTables) -> DltResource:
         refuse_overrides(source, schema, source_name, lambda kind: _made(kind, rows))
         registry = ColumnRegistry.of(schema, SchemaContract.taken_from(source))
         # The first load makes every table, also those that stay empty.
-        empty = {table.name: table.arrow_schema.empty_table() for table in TABLES.values()}
+        empty = {table.name: table.arrow_schema.empty_table() for table in _LOADED.values()}
         yield from _marked(empty, kind)
         for batch in read(registry, dlt.current.load_package_state()["load_id"]):
             annotate_new(schema, registry)
@@ -87,7 +95,7 @@ def _resource(kind: str, source_name: str, read: ReadTables) -> DltResource:
 
 
 def _made(kind: str, rows: Callable[[], Iterator[Any]]) -> DltResource:
-    return resource_for(TABLES[kind], rows, also=TABLES.values())
+    return resource_for(TABLES[kind], rows, also=_LOADED.values())
 
 
 def _marked(batch: TableBatch, kind: str) -> Iterator[Any]:
@@ -118,8 +126,9 @@ def read_requests(
         batches = builder.batches(completed)
         batches = _erasing_the_removed(session, batches)
         batches = _keeping_answers(session, batches)
+        batches = priced(session.ledger, session.workbench, load_id, batches)
         batches = _counted(session.report, batches)
-        yield from gathered(batches)
+        yield from keeping_emails(session.warehouse, completed, gathered(batches))
     _tell_of_new_fields(session.report, registry)
     session.report.loaded(len(completed), registry.new_fields)
 
@@ -168,7 +177,7 @@ def _counted(report: RunReport, batches: Iterable[TableBatch]) -> Iterator[Table
     for batch in batches:
         requests, rejects = batch.get(ENRICHMENT_REQUESTS.name), batch.get(REJECTS.name)
         report.loading(
-            {table: _row_count(rows) for table, rows in batch.items()},
+            {table: _row_count(rows) for table, rows in batch.items() if table in TABLES},
             cost={} if requests is None else _credits(requests),
             rejects={} if rejects is None else _values(rejects.column("reason")),
         )

@@ -12,18 +12,19 @@ import logging
 import queue
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Event
+from threading import Lock
 
 from amplemarket_source.clock import Interrupted
 from amplemarket_source.errors import (
     AmplemarketError,
+    CreditCapReached,
     InsufficientCredits,
     KeyRefused,
     OutcomeUnknown,
 )
 from amplemarket_source.model import Batch, RequestRecord
 from amplemarket_source.pages import CompletedRequest
-from amplemarket_source.report import RunReport
+from amplemarket_source.report import RunReport, WhyNotBought
 from amplemarket_source.requests.collect import Collector, Expired, StillRunning
 from amplemarket_source.requests.submit import Submitter
 
@@ -55,11 +56,13 @@ class RequestPool:
         self._report = report
         self._in_flight = in_flight
         self._stop = stop
-        self._buying_is_over = Event()
+        self._lock = Lock()
+        self._over: WhyNotBought | None = None
 
-    def end_buying(self) -> None:
-        """Submit nothing more; collect what is bought."""
-        self._buying_is_over.set()
+    def end_buying(self, why: WhyNotBought) -> None:
+        """Submit nothing more; collect what is bought. The first reason counts."""
+        with self._lock:
+            self._over = self._over or why
 
     def completed(
         self, resumed: Sequence[RequestRecord], batches: Sequence[Batch]
@@ -78,32 +81,38 @@ class RequestPool:
                     yield request
         finally:
             # Also where the caller has had enough: a POST under way is waited for, and recorded.
-            self.end_buying()
+            self.end_buying("stopped")
             self._stop()
             executor.shutdown(wait=True, cancel_futures=True)
 
     def _submit(self, batch: Batch) -> CompletedRequest | None:
-        if self._buying_is_over.is_set() or self._submitter.clock.is_stopping:
-            self._report.not_bought(batch)
+        if self._over is not None or self._submitter.clock.is_stopping:
+            self._report.not_bought(batch.lead_count, self._over or "stopped")
             return None
+        whole = batch
         try:
+            batch = self._submitter.within_budget(whole)
+            if batch is not whole:
+                self.end_buying("max_credits")
+                self._report.not_bought(whole.lead_count - batch.lead_count, "max_credits")
+                self._failed(batch.request_key, self._submitter.budget.reached(batch))
             submission = self._submitter.submit(batch)
         except OutcomeUnknown as error:
-            self.end_buying()
+            self.end_buying("held")
             self._report.held(batch, error)
             logger.warning("Request %s is held: %s", batch.request_key, error)
             return None
         except Interrupted:
-            self._report.not_bought(batch)
+            self._report.not_bought(batch.lead_count, "stopped")
             return None
         except AmplemarketError as error:
-            self.end_buying()
-            self._report.not_bought(batch)
+            self.end_buying(_why(error))
+            self._report.not_bought(batch.lead_count, _why(error))
             self._failed(batch.request_key, error)
             return None
         self._report.refused(submission.refused)
         if submission.trouble is not None:
-            self.end_buying()
+            self.end_buying(_why(submission.trouble))
             self._failed(batch.request_key, submission.trouble)
         if submission.record is None:
             return None
@@ -120,7 +129,7 @@ class RequestPool:
             logger.warning("Request %s is not at the API any more.", record.request_key)
         except AmplemarketError as error:
             if isinstance(error, InsufficientCredits):
-                self.end_buying()
+                self.end_buying("insufficient_credits")
             if isinstance(error, KeyRefused):
                 self._stop()
             self._report.still_running(record)
@@ -129,7 +138,7 @@ class RequestPool:
             if request.trouble is not None:
                 self._failed(record.request_key, request.trouble)
             if request.summary.error_code == _INSUFFICIENT:
-                self.end_buying()
+                self.end_buying("insufficient_credits")
                 self._failed(record.request_key, _out_of_credits(record))
             return request
         return None
@@ -137,6 +146,12 @@ class RequestPool:
     def _failed(self, request_key: str, error: AmplemarketError) -> None:
         self._report.failed(error)
         logger.warning("Request %s: %s", request_key, error)
+
+
+def _why(error: AmplemarketError) -> WhyNotBought:
+    if isinstance(error, CreditCapReached):
+        return "max_credits"
+    return "insufficient_credits" if isinstance(error, InsufficientCredits) else "error"
 
 
 def _out_of_credits(record: RequestRecord) -> InsufficientCredits:

@@ -2,7 +2,8 @@
 
 In this order, and why each failure on the way is safe:
 
-1. The budget is asked. Nothing has happened yet.
+1. The budget is asked, and the batch is cut to what it pays for. Nothing has happened yet; leads
+   that were left out are free.
 2. Journal ``intended``, then the ledger's row, then the lease is asked. If any of them fails, no
    POST; the next run finds a row whose journal says "never sent", or no row.
 3. Journal ``posting``. If it fails, no POST.
@@ -19,7 +20,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -38,11 +38,12 @@ from amplemarket_source.errors import (
 from amplemarket_source.journal import Journal
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.model import Batch, Buyer, RequestRecord
+from amplemarket_source.requests.budget import Budget
 from amplemarket_source.schema.rejects import Reject, reject_table
 from amplemarket_source.schema.tables import REJECTS
 from amplemarket_source.workbench import LeadToSend, Workbench
 
-__all__ = ["Budget", "Submission", "Submitter", "recover", "refused_positions"]
+__all__ = ["Submission", "Submitter", "recover", "refused_positions"]
 
 
 logger = logging.getLogger("amplemarket")
@@ -89,15 +90,32 @@ class Submitter:
     resubmit: bool
     buyer: Buyer
 
+    def within_budget(self, batch: Batch) -> Batch:
+        """Commit the credits of a batch, and cut it to the first leads that they pay for.
+
+        The leads that were left out are free for the next run.
+
+        Raises:
+            CreditCapReached: the budget pays for none of them.
+            DestinationError: the leads that were left out could not be freed.
+        """
+        leads = self.budget.take(batch)
+        if leads == batch.lead_count:
+            return batch
+        keys = [item.lead_key for item in self.workbench.leads_of(batch)[leads:]]
+        smaller = batch.without(len(keys))
+        self.ledger.put_off(smaller, keys)
+        self.workbench.leave_out(batch.request_key, keys)
+        return smaller
+
     def submit(self, batch: Batch) -> Submission:
-        """Send one batch and record what became of it.
+        """Send one batch, whose credits are committed, and record what became of it.
 
         Raises:
             OutcomeUnknown: the batch is ``held``; its credits count as committed.
-            CreditCapReached, Busy, ApiError, LedgerError, DestinationError, Interrupted: nothing
-                was bought, and the leads are free for the next run.
+            Busy, ApiError, LedgerError, DestinationError, Interrupted: nothing was bought, and the
+                leads are free for the next run.
         """
-        self.budget.take(batch.credits_at_stake)
         try:
             self.journal.write("intended", batch.request_key)
             self.ledger.intend(batch, self.buyer)
@@ -146,7 +164,7 @@ class Submitter:
             if not self.resubmit:
                 raise
             try:
-                self.budget.take(batch.credits_at_stake)
+                self.budget.take_whole(batch)
             except CreditCapReached:
                 logger.warning("Not sent again: max_credits has no room for it a second time.")
             else:
@@ -255,50 +273,6 @@ def refused_positions(error: RequestRefused, batch: Batch, count: int) -> dict[i
             return {}
         found.setdefault(int(match[1]), problem.code or "no_code")
     return found
-
-
-class Budget:
-    """Credits a run has committed at the worst case: every lead found, everything revealed.
-
-    A batch that reaches the cap exactly is within it. What a request turns out to cost is not
-    given back: the cap is on what the run may commit.
-
-    Args:
-        cap: email and phone credits together; None is without end.
-
-    Example::
-
-        budget = Budget(10)
-        budget.take(10)
-        budget.take(0.5)     # CreditCapReached
-    """
-
-    def __init__(self, cap: float | None) -> None:
-        self._cap = cap
-        self._committed = 0.0
-        self._lock = threading.Lock()
-
-    def take(self, worst_case: float) -> None:
-        """Commit credits; before each POST.
-
-        Raises:
-            CreditCapReached: they would exceed the cap, and are not committed.
-        """
-        with self._lock:
-            total = self._committed + worst_case
-            if self._cap is not None and total > self._cap:
-                raise CreditCapReached(
-                    f"max_credits = {self._cap:g} would be exceeded: {self._committed:g} credits "
-                    f"are committed at the worst case, the next request could cost "
-                    f"{worst_case:g}. Raise max_credits, or run again: what is loaded by then is "
-                    "not bought again."
-                )
-            self._committed = total
-
-    def refund(self, worst_case: float) -> None:
-        """Credits that were taken for something that provably was not bought."""
-        with self._lock:
-            self._committed -= worst_case
 
 
 def recover(ledger: Ledger, journal: Journal, now: datetime) -> list[RequestRecord]:

@@ -8,8 +8,9 @@ the way of every other: a page on disk, typed rows, one load.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import dlt
 import orjson
@@ -20,11 +21,12 @@ from amplemarket_source.environment import run_environment
 from amplemarket_source.errors import NotFound, RemovedForPrivacy, Unavailable, UsageError
 from amplemarket_source.load.guard import refuse_settings
 from amplemarket_source.load.waves import load_pending, load_requests
-from amplemarket_source.model import COMPANIES, Batch, Kind, KindPlan, RequestRecord
+from amplemarket_source.model import COMPANIES, Batch, Kind, KindPlan, Plan, RequestRecord
 from amplemarket_source.pages import CompletedRequest, Summary
 from amplemarket_source.report import RunReport
-from amplemarket_source.requests.submit import Budget
+from amplemarket_source.requests.budget import Budget
 from amplemarket_source.run.purchase import client_for, commit, draft, recover_requests
+from amplemarket_source.run.stored import stored_entity
 from amplemarket_source.session import Session, open_session
 from amplemarket_source.settings import Settings
 
@@ -39,11 +41,14 @@ class Lookup:
 
     Attributes:
         status: ``enriched``, ``not_found`` or ``gdpr_removed``.
-        body: the Person or Company, JSON as the API sent it; None unless ``enriched``.
+        body: the Person or Company as JSON, as the API sent it or as the tables have it; None
+            unless ``enriched``.
+        answered_at: when the API gave the answer that the tables have; None where it was asked now.
     """
 
     status: str
     body: bytes | None = None
+    answered_at: datetime | None = None
 
 
 def look_up(
@@ -53,16 +58,22 @@ def look_up(
     lead: Mapping[str, str],
     *,
     load: bool,
+    refresh: bool = False,
     before: Callable[[Batch], None] = lambda _: None,
 ) -> Lookup:
-    """Look one lead up, wait for its reveals, and load the answer.
+    """Look one lead up: in the tables, or at the API, whose answer is waited for and loaded.
+
+    A lead whose outcome is fresh (``refresh_after``, ``retry_not_found_after``) and has what is to
+    be revealed is answered from the tables, without a call. The address that one asks by is not
+    revealed: the API refuses that (api-notes: known-email).
 
     Args:
-        settings: say what to reveal and how long to wait.
+        settings: say what to reveal, what is fresh, and how long to wait.
         lead: the fields to search by, named as the columns of an input.
         load: False to ask and keep nothing.
         before: gets what is about to be asked for, before anything is recorded or sent; what it
             raises ends the lookup.
+        refresh: ask the API whatever the tables have.
 
     Raises:
         UsageError: the lead cannot identify anyone, or an unfinished request asks for it.
@@ -71,8 +82,10 @@ def look_up(
             twice.
         ApiError: the API could not be asked.
     """
-    # A lookup is asked for, so a stored outcome is no reason to leave it.
-    settings = settings.with_changes(refresh_after="0s", retry_not_found_after="0s")
+    if lead.get("email"):
+        settings = settings.with_changes(reveal_email=False)
+    if refresh:
+        settings = settings.with_changes(refresh_after="0s", retry_not_found_after="0s")
     clock = StoppableClock(SystemClock())
     with run_environment():
         if load:
@@ -84,20 +97,52 @@ def look_up(
             else:
                 open_requests = session.ledger.open_requests()
             plan = draft(session, {kind: [dict(lead)]}, open_requests)
-            for wanted_batch in plan.batches:
-                before(wanted_batch)
-            if load:
-                commit(session, plan, open_requests)
-            batch = _batch(plan.kinds[0])
-            if batch is None:
-                return Lookup("gdpr_removed")
-            Budget(settings.max_credits).take(batch.credits_at_stake)
-            (wanted,) = session.workbench.leads_of(batch)
-            with client_for(settings, clock) as client:
-                found = _ask(session, EnrichmentApi(client), batch, wanted.fields)
-            if load:
-                _load(session, batch, wanted.fields, found)
-            return found
+            if plan.kinds[0].fresh:
+                stored = _stored(session, kind)
+                if stored is not None:
+                    return stored
+            else:
+                return _asked(session, plan, open_requests, load=load, before=before)
+    # Somebody has removed the row of the person from the table; the outcome alone is no answer.
+    return look_up(pipeline, settings, kind, lead, load=load, refresh=True, before=before)
+
+
+def _stored(session: Session, kind: Kind) -> Lookup | None:
+    """The answer of the tables to the one lead of the plan; None where its entity is not there."""
+    ((lead_key,),) = session.workbench.rows("SELECT lead_key FROM decided")
+    outcome = session.ledger.outcome(kind, lead_key)
+    if outcome is None:
+        return None
+    status, entity_id, answered_at = outcome
+    if status != "enriched":
+        # Also a lead that a completed request had no row for.
+        return Lookup("not_found", None, answered_at)
+    entity = stored_entity(session.warehouse, kind, entity_id) if entity_id else None
+    return None if entity is None else Lookup(status, orjson.dumps(entity), answered_at)
+
+
+def _asked(
+    session: Session,
+    plan: Plan,
+    open_requests: Sequence[RequestRecord],
+    *,
+    load: bool,
+    before: Callable[[Batch], None],
+) -> Lookup:
+    for wanted_batch in plan.batches:
+        before(wanted_batch)
+    if load:
+        commit(session, plan, open_requests)
+    batch = _batch(plan.kinds[0])
+    if batch is None:
+        return Lookup("gdpr_removed")
+    Budget(plan.cap).take(batch)
+    (wanted,) = session.workbench.leads_of(batch)
+    with client_for(session.settings, session.clock) as client:
+        found = _ask(session, EnrichmentApi(client), batch, wanted.fields)
+    if load:
+        _load(session, batch, wanted.fields, found)
+    return found
 
 
 def _batch(plan: KindPlan) -> Batch | None:

@@ -13,17 +13,19 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from amplemarket_source.api import FAILURE_BUDGET, ApiClient, EnrichmentApi
 from amplemarket_source.clock import Clock, Interrupted
 from amplemarket_source.leads.intake import ingest
 from amplemarket_source.leads.read import LeadsInput
-from amplemarket_source.model import LEAD_FIELDS, Buyer, Kind, Plan, RequestRecord
+from amplemarket_source.model import LEAD_FIELDS, Buyer, Cap, Kind, Plan, RequestRecord
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.planning import decide, erased_lead_keys, read_known, record_plan
+from amplemarket_source.requests.budget import Budget
 from amplemarket_source.requests.collect import Collector
 from amplemarket_source.requests.pool import RequestPool
-from amplemarket_source.requests.submit import Budget, Submitter, recover
+from amplemarket_source.requests.submit import Submitter, recover
 from amplemarket_source.session import Session
 from amplemarket_source.settings import Settings
 
@@ -109,8 +111,23 @@ def draft(
             tuple(
                 decide(workbench, intake, kind, session.settings, open_requests, now)
                 for kind, intake in intakes.items()
-            )
+            ),
+            _cap(session, now),
         )
+
+
+def _cap(session: Session, now: datetime) -> Cap | None:
+    """The cap of the settings, and what is left of it; nobody else buys meanwhile."""
+    settings = session.settings
+    if settings.max_credits is None:
+        return None
+    if settings.max_credits_per == "run":
+        return Cap(settings.max_credits, "run")
+    start = now.astimezone(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+    if settings.max_credits_per == "month":
+        start = start.replace(day=1)
+    committed = session.ledger.committed_since(start)
+    return Cap(settings.max_credits, settings.max_credits_per, committed)
 
 
 def commit(session: Session, plan: Plan, open_requests: Sequence[RequestRecord]) -> Commitment:
@@ -169,25 +186,26 @@ def fetch(session: Session, commitment: Commitment) -> Iterator[CompletedRequest
             for record in waiting:
                 session.report.still_running(record)
             for batch in batches:
-                session.report.not_bought(batch)
+                session.report.not_bought(batch.lead_count, "stopped")
             return
         buyer = Buyer(account.id or None, client.origin)
         ours = [record for record in waiting if buyer.may_be(record.buyer)]
         for record in waiting:
             if record not in ours:
                 session.report.of_another_account(record)
-        with closing(_pool(session, api, buyer).completed(ours, batches)) as completed:
+        pool = _pool(session, api, buyer, commitment.plan.cap)
+        with closing(pool.completed(ours, batches)) as completed:
             yield from completed
 
 
-def _pool(session: Session, api: EnrichmentApi, buyer: Buyer) -> RequestPool:
+def _pool(session: Session, api: EnrichmentApi, buyer: Buyer, cap: Cap | None) -> RequestPool:
     settings = session.settings
     submitter = Submitter(
         api,
         session.ledger,
         session.journal,
         session.workbench,
-        Budget(settings.max_credits),
+        Budget(cap),
         session.clock,
         session.check_lease,
         resubmit=settings.on_ambiguous == "resubmit",

@@ -173,7 +173,7 @@ def _account_info(sandbox: Sandbox, _: Exchange) -> SandboxResponse:
 
 def _start(kind: Kind) -> Callable[[Sandbox, Exchange], SandboxResponse]:
     def start(sandbox: Sandbox, exchange: Exchange) -> SandboxResponse:
-        batch = read_batch(kind, exchange.body, sandbox.options.max_leads)
+        batch = read_batch(kind, exchange.body, sandbox.options)
         if sandbox.is_out_of_credits(kind):
             return insufficient(sandbox.options)
         enrichment = sandbox.accept(kind, batch)
@@ -211,7 +211,7 @@ def _no_such_request() -> SandboxResponse:
 def _find(kind: Kind) -> Callable[[Sandbox, Exchange], SandboxResponse]:
     def find(sandbox: Sandbox, exchange: Exchange) -> SandboxResponse:
         options = sandbox.options
-        batch = read_find(kind, exchange.query)
+        batch = read_find(kind, exchange.query, options)
         lead = batch.leads[0]
         subject = subject_of(kind.name, lead)
         outcome = subject.outcome(options.variant)
@@ -226,8 +226,8 @@ def _find(kind: Kind) -> Callable[[Sandbox, Exchange], SandboxResponse]:
             subject,
             lead_identity(kind.name, lead),
             None,
-            reveal_email=batch.reveal_email,
-            reveal_phone_numbers=batch.reveal_phone_numbers,
+            reveal_email=batch.reveal_email and options.variant.has_emails,
+            reveal_phone_numbers=batch.reveal_phone_numbers and options.variant.has_phones,
             email_credits=options.email_credits,
             phone_credits=options.phone_credits,
         ):

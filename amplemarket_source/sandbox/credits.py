@@ -5,7 +5,7 @@
 | a person or company found | 0.5 e-mail credit, at most once in 24 hours for each of them |
 | an e-mail address revealed | 1 e-mail credit, once for ever |
 | phone numbers revealed | 1 phone credit for the person, once for ever |
-| not found, or removed for privacy | nothing |
+| not found, or removed for privacy, or a reveal by which nothing came | nothing |
 
 The log lives in a private temporary database, so that a million leads cost disk, not memory.
 """
@@ -106,6 +106,7 @@ class Account:
         """Charge one found lead; all of it, or nothing where the balance does not reach.
 
         Args:
+            reveal_email, reveal_phone_numbers: asked for, and something comes.
             email_credits, phone_credits: all the account ever had, None without end.
 
         Returns:

@@ -69,6 +69,7 @@ class Enrichment:
         self.polls = 0
         self.problems: list[dict[str, Any]] = []
         self._variant = options.variant
+        self._omits_known_email = options.batch_with_known_email == "omitted"
         self._account = account
         self._clock = clock
         self._started = clock.monotonic()
@@ -154,11 +155,14 @@ class Enrichment:
             subject,
             lead_identity(self.kind.name, lead),
             self.id,
-            reveal_email=self.reveal_email,
-            reveal_phone_numbers=self.reveal_phone_numbers,
+            reveal_email=self._reveals_email(lead) and self._variant.has_emails,
+            reveal_phone_numbers=self.reveal_phone_numbers and self._variant.has_phones,
             email_credits=options.email_credits,
             phone_credits=options.phone_credits,
         )
+
+    def _reveals_email(self, lead: dict[str, str]) -> bool:
+        return self.reveal_email and not (self._omits_known_email and "email" in lead)
 
     def document(self, page: Page) -> dict[str, Any]:
         """The request object (api-notes: request-object), with a page of results once ended."""
@@ -202,7 +206,7 @@ class Enrichment:
                     self.kind,
                     subject,
                     self._variant,
-                    reveal_email=self.reveal_email,
+                    reveal_email=self._reveals_email(lead),
                     reveal_phones=self.reveal_phone_numbers,
                 )
             rows.append({"id": number, "status": outcome, "result": result, **lead})

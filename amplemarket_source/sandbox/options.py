@@ -98,6 +98,16 @@ class Variant:
     not_found_prefixes: tuple[str, ...] = ("notfound", "missing")
     removed_prefixes: tuple[str, ...] = ("removed", "gdpr")
 
+    @property
+    def has_emails(self) -> bool:
+        """Whether an address that is asked for comes."""
+        return not self.nulls
+
+    @property
+    def has_phones(self) -> bool:
+        """Whether phone numbers that are asked for come."""
+        return not self.nulls and self.children != "none"
+
 
 @dataclass(frozen=True)
 class SandboxOptions:
@@ -120,6 +130,11 @@ class SandboxOptions:
         max_leads: leads (or companies) in one request; 10,000 (api-notes: batch-size).
         page_size: rows of a page that does not ask for fewer, and the most a page holds.
         pending_finds: how many identical GETs of ``/people/find`` with a reveal say 202 first.
+        find_reveals_known_email: ``/people/find`` takes ``email`` together with ``reveal_email``;
+            the API refuses that (api-notes: known-email).
+        batch_with_known_email: what becomes of a lead with ``email`` in a batch that reveals
+            addresses, which nobody knows: it is ``accepted`` like any other, the batch is
+            ``refused``, or the address is ``omitted`` from the row and not charged.
         gzip: compress answers for clients that accept it.
         variant: what the invented answers look like.
     """
@@ -139,6 +154,8 @@ class SandboxOptions:
     max_leads: int = 10_000
     page_size: int = 100
     pending_finds: int = 1
+    find_reveals_known_email: bool = False
+    batch_with_known_email: Literal["accepted", "refused", "omitted"] = "accepted"
     gzip: bool = False
     variant: Variant = Variant()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from amplemarket_source.sandbox.options import Kind, KindName
+from amplemarket_source.sandbox.options import Kind, KindName, SandboxOptions
 
 __all__ = ["BadRequest", "Batch", "Page", "read_batch", "read_cancel", "read_find", "read_page"]
 
@@ -89,7 +89,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
     return document
 
 
-def read_batch(kind: Kind, body: bytes, most: int) -> Batch:
+def read_batch(kind: Kind, body: bytes, options: SandboxOptions) -> Batch:
     """The body of ``POST .../enrichment-requests``.
 
     Raises:
@@ -111,15 +111,26 @@ def read_batch(kind: Kind, body: bytes, most: int) -> Batch:
         problems.append(_unsupported("Must be an array", pointer=f"/{key}"))
     elif not items:
         problems.append(_unsupported(f"{key} must not be empty", pointer=f"/{key}"))
-    elif len(items) > most:
-        detail = f"Number of {key} exceeds {most} limit"
+    elif len(items) > options.max_leads:
+        detail = f"Number of {key} exceeds {options.max_leads} limit"
         problems.append(_unsupported(detail, pointer=f"/{key}"))
     else:
         for index, item in enumerate(items):
             problems += _item_problems(kind, item, f"/{key}/{index}")
+    if options.batch_with_known_email == "refused" and not problems:
+        problems += _known_emails(items or [], document, pointer="/reveal_email")
     if problems:
         raise BadRequest(problems)
     return Batch(items or [], **{name: document.get(name, False) for name in reveals})
+
+
+def _known_emails(
+    leads: Iterable[Mapping[str, str]], given: Mapping[str, Any], **source: str
+) -> list[dict[str, Any]]:
+    """An address that a lead has is nothing to reveal (api-notes: known-email)."""
+    if not given.get("reveal_email") or not any("email" in lead for lead in leads):
+        return []
+    return [_unsupported("Nothing to reveal: the e-mail address was given", **source)]
 
 
 def _item_problems(kind: Kind, item: Any, at: str) -> list[dict[str, Any]]:
@@ -204,7 +215,7 @@ def read_page(query: Iterable[tuple[str, str]], most: int) -> Page:
     return Page(min(size, most), numbers.get("page[after]"), numbers.get("page[before]"))
 
 
-def read_find(kind: Kind, query: Iterable[tuple[str, str]]) -> Batch:
+def read_find(kind: Kind, query: Iterable[tuple[str, str]], options: SandboxOptions) -> Batch:
     """The query of ``GET /people/find`` or ``/companies/find``, as a batch of one.
 
     Raises:
@@ -223,6 +234,9 @@ def read_find(kind: Kind, query: Iterable[tuple[str, str]]) -> Batch:
         pointer = problem["source"]["pointer"].removeprefix("/")
         source = {"source": {"parameter": pointer}} if pointer else {}
         problems.append({key: problem[key] for key in problem if key != "source"} | source)
+    asked = {name: value == "true" for name, value in reveals.items()}
+    if not options.find_reveals_known_email:
+        problems += _known_emails([given], asked, parameter="reveal_email")
     if problems:
         raise BadRequest(problems)
-    return Batch([given], **{name: value == "true" for name, value in reveals.items()})
+    return Batch([given], **asked)

@@ -13,14 +13,17 @@ from amplemarket_source.schema.table import Child, Column, DataType, Table
 
 __all__ = [
     "BOOKKEEPING",
+    "CHARGES",
     "COMPANY_TABLES",
     "DATA_TABLES",
     "ENRICHMENT_REQUESTS",
     "ENRICHMENT_RESULTS",
     "ERASURES",
     "LEADS",
+    "LINEAGE",
     "LOCK",
     "PEOPLE_TABLES",
+    "PHONE_NUMBERS",
     "REJECTS",
     "REQUEST_LEADS",
     "TABLES",
@@ -36,6 +39,9 @@ _LINEAGE = (
     Column("enrichment_request_id", description="The API's enrichment request that answered"),
     Column("enriched_at", "timestamp", "When the answer was fetched, UTC"),
 )
+
+LINEAGE: frozenset[str] = frozenset(column.name for column in _LINEAGE)
+"""The columns of ``people`` and ``companies`` that say where the answer came from."""
 
 
 def _texts(*names: str, personal: bool = False) -> tuple[Column, ...]:
@@ -119,18 +125,20 @@ PEOPLE = Table(
     references=((("company_id",), "companies", ("id",)),),
 )
 
+PHONE_NUMBERS = _children(
+    "people",
+    "person_id",
+    "phone_numbers",
+    Column("number", description="The phone number", personal=True),
+    Column("type", description="Such as mobile, direct, office, landline"),
+)
+
 PEOPLE_TABLES: tuple[Table, ...] = (
     PEOPLE,
     _children("people", "person_id", "experiences"),
     _children("people", "person_id", "educations"),
     _children("people", "person_id", "languages"),
-    _children(
-        "people",
-        "person_id",
-        "phone_numbers",
-        Column("number", description="The phone number", personal=True),
-        Column("type", description="Such as mobile, direct, office, landline"),
-    ),
+    PHONE_NUMBERS,
 )
 
 COMPANIES = Table(
@@ -297,6 +305,19 @@ REQUEST_LEADS = Table(
         *_DLT,
     ),
     key=("request_key", "lead_key"),
+)
+
+CHARGES = Table(
+    name="_amplemarket_charges",
+    description="Internal: the last charge of each sort for each person and company found.",
+    columns=(
+        Column("charge_key", description="Hash of who was found, not the id", nullable=False),
+        Column("reason", description="found, email or phone", nullable=False),
+        Column("request_key", description="The enrichment request that was charged"),
+        Column("charged_at", "timestamp", "When that request was taken, UTC"),
+        *_DLT,
+    ),
+    key=("charge_key", "reason"),
 )
 
 LOCK = Table(

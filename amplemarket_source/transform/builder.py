@@ -6,6 +6,11 @@ in one load has one row and one generation of children. A company found by compa
 one nested in a person are treated alike: the one fetched last counts. Where a person's company is
 another one than before, or none, ``people.company_id`` follows; the old company stays.
 
+Phone numbers come from the newest answer that has a say in them: one that asked for them, or brings
+some all the same. A person of whom no answer of the load has is not named in their table, so the
+merge leaves what is there. E-mail addresses, a column, are kept by
+`amplemarket_source.load.revealed`.
+
 Fewer and larger batches: what dlt spends on a batch of a table does not depend on its size.
 """
 
@@ -26,8 +31,10 @@ from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.schema.fields import ROW_FIELDS, echo_names
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.rejects import Reject, reject_table, with_lead_keys
+from amplemarket_source.schema.tables import PHONE_NUMBERS
+from amplemarket_source.transform.charges import note_found
 from amplemarket_source.transform.envelope import MEMBERS, plain_members, undocumented
-from amplemarket_source.transform.flatten import Flattener, Lineage, field_of
+from amplemarket_source.transform.flatten import Flattener, Lineage, field_of, has_items
 from amplemarket_source.transform.match import ROWS_OF_A_PAGE, echo_schema, leftover_rejects, match
 from amplemarket_source.transform.outcomes import echoes, extras_by_row, request_table, result_table
 from amplemarket_source.transform.strict import StrictParser
@@ -47,6 +54,7 @@ class _Request:
 
     kind: Kind
     lineage: Lineage
+    asks_for_phones: bool
     echoes: list[pa.Table] = field(default_factory=list)
     extras: list[pa.Table] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
@@ -64,7 +72,7 @@ class TableBuilder:
     Args:
         registry: the columns of every table; grows with what arrives.
         load_id: the dlt load that takes the rows.
-        workbench: with ``request_leads`` and ``asked_fields``.
+        workbench: with ``request_leads`` and ``asked_fields``; gets ``found``.
 
     Attributes:
         tolerated_pages: how many pages the strict way refused.
@@ -84,7 +92,9 @@ class TableBuilder:
         self._nested, self._flat = Flattener(registry), Flattener(registry, is_flat=True)
         self._strict = {kind.name: StrictParser(kind) for kind in KINDS}
         self._tolerant = {kind.name: TolerantParser(kind, registry) for kind in KINDS}
-        self._seen: dict[str, set[str]] = {"people": set(), "companies": set()}
+        self._seen: dict[str, set[str]] = {
+            name: set() for name in ("people", "companies", PHONE_NUMBERS.name)
+        }
         self._asked_twice: set[str] = set()
         self._answered: set[str] = set()
         self._rejected: set[str] = set()
@@ -93,17 +103,19 @@ class TableBuilder:
     def batches(self, answers: list[CompletedRequest]) -> Iterator[TableBatch]:
         """The rows of ``answers``: people and companies first, then each request's outcomes."""
         self._asked_twice = _asked_twice(answers, self._workbench)
+        self._workbench.clear("found")
         for answer in sorted(answers, key=lambda a: a.summary.fetched_at, reverse=True):
             yield from self._request(answer)
 
     def _request(self, answer: CompletedRequest) -> Iterator[TableBatch]:
         kind = answer.record.kind
         lineage = Lineage(self._load_id, answer.record.request_id, answer.summary.fetched_at)
-        request = _Request(kind, lineage)
+        request = _Request(kind, lineage, answer.record.reveal_phone_numbers)
         for first, bodies in _from_the_last(answer):
             yield from filter(None, self._pages(request, bodies, first))
         rows = pa.concat_tables(request.echoes or [echo_schema(kind).empty_table()])
         matched = match(answer.record, rows, self._workbench)
+        note_found(answer, matched.found, self._workbench)
         results = result_table(answer, matched, request.extras, self._registry, self._load_id)
         rejects = [*request.members.values()]
         rejects += with_lead_keys(request.rejects, matched.results)
@@ -201,6 +213,11 @@ class TableBuilder:
             companies = field_of(people, "company")
             if len(people):
                 tables |= flattener.people(people, request.lineage)
+            if not request.asks_for_phones:
+                entities = entities.filter(has_items(entities, "phone_numbers"))
+            reached = self._newest(PHONE_NUMBERS.name, entities, met)
+            if len(reached):
+                tables[PHONE_NUMBERS.name] = flattener.phone_numbers(reached, request.lineage)
         if companies is not None and pa.types.is_struct(companies.type):
             present = companies.filter(pc.is_valid(companies))
             _require_ids(present)

@@ -31,10 +31,25 @@ import pyarrow.compute as pc
 from amplemarket_source.schema.fields import DEEPEST, Path
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.table import ARROW_TYPES, Table, data_type_of
-from amplemarket_source.schema.tables import COMPANIES, ENRICHMENT_RESULTS, PEOPLE, children_of
+from amplemarket_source.schema.tables import (
+    COMPANIES,
+    ENRICHMENT_RESULTS,
+    PEOPLE,
+    PHONE_NUMBERS,
+    children_of,
+)
 from amplemarket_source.transform.values import json_text_or_null
 
-__all__ = ["NO_ITEMS", "Flattener", "Lineage", "constant", "field_of", "indices", "label_rows"]
+__all__ = [
+    "NO_ITEMS",
+    "Flattener",
+    "Lineage",
+    "constant",
+    "field_of",
+    "has_items",
+    "indices",
+    "label_rows",
+]
 
 NO_ITEMS = -1
 """``_dlt_list_idx`` of the row that says: this parent has no items (never in the destination)."""
@@ -76,11 +91,18 @@ class Flattener:
         self._is_flat = is_flat
 
     def people(self, people: pa.StructArray, lineage: Lineage) -> dict[str, pa.Table]:
-        """``people`` and its child tables; ``people.company_id`` points to the company."""
+        """``people`` and its child tables; ``people.company_id`` points to the company.
+
+        All but the phone numbers, of which an answer that did not ask for them says nothing.
+        """
         company = field_of(people, "company")
         is_object = company is not None and pa.types.is_struct(company.type)
         company_id = field_of(company, "id") if is_object else pa.nulls(len(people))
         return self._entity(PEOPLE, people, lineage, {"company_id": company_id}, {"company"})
+
+    def phone_numbers(self, people: pa.StructArray, lineage: Lineage) -> pa.Table:
+        """``people__phone_numbers`` of people whose numbers are known now, also where none is."""
+        return self._child(PHONE_NUMBERS, pc.struct_field(people, "id"), people, lineage)
 
     def companies(self, companies: pa.StructArray, lineage: Lineage) -> dict[str, pa.Table]:
         """``companies`` and its child tables."""
@@ -111,7 +133,8 @@ class Flattener:
         columns["_dlt_id"] = ids
         tables = {table.name: self._table(table, columns, len(ids), lineage)}
         for child in children:
-            tables[child.name] = self._child(child, ids, entities, lineage)
+            if child is not PHONE_NUMBERS:
+                tables[child.name] = self._child(child, ids, entities, lineage)
         return tables
 
     def _child(
@@ -200,6 +223,14 @@ def field_of(objects: pa.StructArray, name: str) -> pa.Array | None:
     """A field with its parent's nulls, or None where no row has the field."""
     index = objects.type.get_field_index(name)
     return pc.struct_field(objects, [index]) if index >= 0 else None
+
+
+def has_items(objects: pa.StructArray, name: str) -> pa.BooleanArray:
+    """Which of the objects have a list under ``name`` that is not empty."""
+    values = field_of(objects, name)
+    if values is None or not pa.types.is_list(values.type):
+        return constant(False, len(objects), pa.bool_())
+    return pc.fill_null(pc.greater(pc.list_value_length(values), 0), False)
 
 
 def constant(value: Any, count: int, arrow_type: pa.DataType) -> pa.Array:

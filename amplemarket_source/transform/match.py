@@ -74,14 +74,14 @@ class Matched:
         leftover: ``reason, status, entity_id, lead_key, position`` of rows that answer no lead, or
             one already answered, of those with a status that is not documented, and of those whose
             lead was inferred although they echo something else.
-        emails, phones: enriched rows with an address, with a phone number.
+        found: ``entity_id, position, has_email, has_phone`` of every enriched row, whatever lead
+            it answers: the vendor charges for it.
     """
 
     results: pa.Table
     leftover: pa.Table
     counts: dict[str, int]
-    emails: int
-    phones: int
+    found: pa.Table
 
 
 def match(record: RequestRecord, rows: pa.Table, workbench: Workbench) -> Matched:
@@ -105,11 +105,8 @@ def match(record: RequestRecord, rows: pa.Table, workbench: Workbench) -> Matche
     for value in results.column("status").value_counts():
         counts[value["values"].as_py()] = value["counts"].as_py()
     found = ranked.filter(pc.equal(ranked.column("status"), "enriched"))
-    emails, phones = (
-        pc.count_distinct(found.filter(found.column(name)).column("entity_id")).as_py()
-        for name in ("has_email", "has_phone")
-    )
-    return Matched(results, _leftover(ranked.filter(is_leftover)), counts, emails, phones)
+    found = found.select(["entity_id", "position", "has_email", "has_phone"])
+    return Matched(results, _leftover(ranked.filter(is_leftover)), counts, found)
 
 
 def _ranked(answers: str, record: RequestRecord, workbench: Workbench) -> pa.Table:

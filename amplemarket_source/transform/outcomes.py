@@ -15,7 +15,7 @@ from amplemarket_source.model import PEOPLE, Kind
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS, ENRICHMENT_RESULTS
-from amplemarket_source.transform.flatten import constant, field_of, indices
+from amplemarket_source.transform.flatten import constant, field_of, has_items, indices
 from amplemarket_source.transform.match import OWN_FIELDS, Matched, echo_schema
 from amplemarket_source.workbench import Workbench
 
@@ -49,11 +49,10 @@ def echoes(kind: Kind, rows: pa.StructArray, position: int) -> pa.Table:
             values = field_of(entities, name)
             if values is not None and pa.types.is_string(values.type):
                 columns[own] = values
-        email, phones = field_of(entities, "email"), field_of(entities, "phone_numbers")
+        email = field_of(entities, "email")
         if email is not None:
             columns["has_email"] = pc.is_valid(email)
-        if phones is not None and pa.types.is_list(phones.type):
-            columns["has_phone"] = pc.fill_null(pc.greater(pc.list_value_length(phones), 0), False)
+        columns["has_phone"] = has_items(entities, "phone_numbers")
     schema = echo_schema(kind)
     return pa.table([columns[name] for name in schema.names], schema=schema)
 
@@ -123,24 +122,20 @@ def result_table(
 def request_table(
     answer: CompletedRequest, matched: Matched, load_id: str, loaded_at: object
 ) -> pa.Table:
-    """The row of ``enrichment_requests``: what the request came to."""
+    """The row of ``enrichment_requests``: what the request came to, but for its price."""
     record, summary = answer.record, answer.summary
-    found = matched.counts["enriched"]
     columns: dict[str, object] = {
         "request_key": record.request_key,
         "kind": record.kind.name,
         "request_id": record.request_id,
         "status": summary.status,
         "lead_count": record.lead_count,
-        "enriched_count": found,
+        "enriched_count": matched.counts["enriched"],
         "not_found_count": matched.counts["not_found"],
         "gdpr_removed_count": matched.counts["gdpr_removed"],
         "unanswered_count": matched.counts["unanswered"],
         "email_credits_max": record.email_credits,
         "phone_credits_max": record.phone_credits,
-        "email_credits_estimated": found * record.kind.credits_per_found
-        + (matched.emails if record.reveal_email else 0),
-        "phone_credits_estimated": float(matched.phones if record.reveal_phone_numbers else 0),
         "submitted_at": record.submitted_at,
         "completed_at": summary.fetched_at,
         "loaded_at": loaded_at,

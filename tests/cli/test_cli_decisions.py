@@ -10,10 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from amplemarket_source.sandbox import SandboxServer
-from tests.cli.command_line import Command, posts
+from amplemarket_source.sandbox import SandboxServer, validation
+from tests.cli.command_line import Command, posts, write_leads
 
 _NEVER = 1_000_000
 
@@ -55,6 +56,33 @@ def test_a_held_batch_is_bought_again_as_it_was_where_a_person_says_so(
     # The same input rows, so no further ones.
     assert found.document["tables"]["leads"] == 4
     assert [post["reveal_email"] for post in server.sandbox.log()["posts"]] == [True, True]
+
+
+def test_a_batch_of_which_leads_were_refused_is_bought_again_with_the_flags_it_was_made_with(
+    amplemarket: Command,
+    folder: Path,
+    server: SandboxServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """29/35 of a price is no exact number, and says nothing about what was asked for."""
+    monkeypatch.setattr(validation, "_EMAIL", re.compile("(?!bad).*"))
+    server.sandbox.set_faults({"name": "post_503_after_accept", "count": 1})
+    names = [f"bad{n}" for n in range(6)] + [f"good{n}" for n in range(29)]
+    leads = write_leads(folder / "some.csv", [{"email": f"{n}@site.example"} for n in names])
+    assert amplemarket("run", "people", leads).exit_code == 5
+    (waiting,) = amplemarket("status", "--json").document["open"]
+    assert (waiting["leads"], waiting["credits_at_stake"]) == (29, 14.5)
+
+    found = amplemarket("release", waiting["request_key"], "--resubmit", "--json")
+    assert (found.exit_code, found.document["outcomes"]) == (0, {"enriched": 29}), found.err
+    made = [(post["leads"], post["reveal_email"]) for post in server.sandbox.log()["posts"]]
+    assert made == [(29, False), (29, False)]
+    with duckdb.connect("amplemarket.duckdb", read_only=True) as connection:
+        flags = connection.execute(
+            "SELECT DISTINCT reveal_email, reveal_phone_numbers FROM "
+            "amplemarket_data.enrichment_results"
+        ).fetchall()
+    assert flags == [(False, False)], "a later run that reveals buys them"
 
 
 def test_cancel_loads_what_was_done_and_leaves_the_rest_to_be_bought(

@@ -122,6 +122,55 @@ def test_max_credits_stops_before_the_post_that_could_exceed_it(
     assert posts(server) == 1
 
 
+def test_a_plan_above_the_cap_says_where_the_run_would_stop(
+    amplemarket: Command, leads: str, server: SandboxServer
+) -> None:
+    limits = ("--max-credits", "3.5", "--reveal-email")
+    found = amplemarket("plan", "people", leads, *limits)
+    assert "3.5 credits for the run: it stops after 2 leads, 2 would not be bought" in found.out
+    assert amplemarket("plan", "people", leads, *limits, "--json").document["cap"] == {
+        "max_credits": 3.5,
+        "max_credits_per": "run",
+        "committed": 0.0,
+        "leads_beyond": 2,
+    }
+    assert "enough for all" in amplemarket("plan", "people", leads, "--max-credits", "2").out
+    run = amplemarket("run", "people", leads, *limits)
+    assert "it stops after 2 leads" in run.err
+    assert (run.exit_code, server.sandbox.log()["totals"]["leads"]) == (4, 2)
+
+
+def test_what_the_cap_left_out_is_counted_and_said_what_would_help(
+    amplemarket: Command, leads: str
+) -> None:
+    found = amplemarket("run", "people", leads, "--max-credits", "1", "--json")
+    assert found.document["leads"] == {
+        "bought": 2,
+        "not_bought": 2,
+        "not_bought_for": {"max_credits": 2},
+        "never_asked": 0,
+    }
+    status = amplemarket("status")
+    assert "Not bought yet: 2 leads" in status.out
+    assert amplemarket("status", "--json").document["leads_not_bought"] == 2
+    capped = amplemarket("run", "people", leads, "--max-credits", "0.5")
+    assert "the same command again buys the next ones" in capped.out
+    daily = ("--max-credits", "1", "--max-credits-per", "day")
+    stopped = amplemarket("run", "people", leads, *daily)
+    assert "max_credits does not pay for 1 lead: a higher --max-credits" in stopped.out
+    assert "the same command after midnight (UTC)" in stopped.out
+    assert "same command again" not in stopped.out
+
+
+def test_where_the_same_command_would_stop_the_same_way_it_is_not_proposed(
+    amplemarket: Command, leads: str
+) -> None:
+    found = amplemarket("run", "people", leads, "--max-credits", "1", "--reveal-email")
+    assert "does not pay for 4 leads: a higher --max-credits buys them" in found.out
+    assert "Raise max_credits to 1.5 or more." in found.out
+    assert "same command" not in found.out
+
+
 def test_sandbox_needs_no_key_and_invents_leads_of_every_kind(
     amplemarket: Command, server: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

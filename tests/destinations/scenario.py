@@ -122,9 +122,9 @@ def _look(
 
 
 def _refresh(deployment: WarehouseDeployment, **settings: Any) -> RunReport:
-    """Buy everybody again."""
+    """Buy everybody again, phone numbers as well: else those that were revealed would stay."""
     deployment.clock.advance(3600)
-    return deployment.run(LEADS, refresh_after="0s", **settings)
+    return deployment.run(LEADS, refresh_after="0s", reveal_phone_numbers=True, **settings)
 
 
 def _nothing(deployment: WarehouseDeployment) -> Seen:

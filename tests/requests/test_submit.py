@@ -150,7 +150,7 @@ def test_a_wrong_key_leaves_nothing_behind(deployment: Deployment) -> None:
     assert (deployment.posts(), deployment.requests()) == (0, [])
 
 
-@pytest.mark.parametrize(("cap", "posts", "code"), [(1.9, 1, 4), (2, 2, 0), (0, 0, 4)])
+@pytest.mark.parametrize(("cap", "posts", "code"), [(1.9, 2, 4), (1, 1, 4), (2, 2, 0), (0, 0, 4)])
 def test_the_cap_stops_before_the_post_that_would_exceed_it_and_may_be_reached_exactly(
     deployment: Deployment, cap: float, posts: int, code: int
 ) -> None:

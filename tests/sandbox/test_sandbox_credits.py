@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from amplemarket_source.sandbox.options import Variant
 from tests.sandbox.sandbox_api import Api, people
 
 HOUR = 3600.0
@@ -63,6 +64,20 @@ def test_reveals_are_charged_once_for_ever(api: Api) -> None:
     assert reasons == ["found", "email", "phone", "found", "found"]
 
 
+@pytest.mark.parametrize("variant", [{"nulls": True}, {"children": "none"}])
+def test_a_reveal_by_which_nothing_came_is_not_charged(
+    make_api: Callable[..., Api], variant: dict[str, Any]
+) -> None:
+    api = make_api(variant=Variant(**variant))
+    (row,) = api.finished(people(1), reveal_email=True, reveal_phone_numbers=True)["results"]
+    email_came = row["result"]["email"] is not None
+    assert (api.sandbox.account.email_spent, email_came) == (
+        0.5 + email_came,
+        "nulls" not in variant,
+    )
+    assert (api.sandbox.account.phone_spent, row["result"]["phone_numbers"]) == (0, [])
+
+
 def test_what_is_not_asked_for_is_not_revealed(api: Api) -> None:
     plain = api.finished(people(1))["results"][0]["result"]
     assert (plain["email"], plain["phone_numbers"]) == (None, [])
@@ -80,7 +95,8 @@ def test_a_company_costs_half_a_credit_in_24_hours(api: Api) -> None:
 
 
 def test_a_lookup_with_a_pending_reveal_is_charged_once(api: Api) -> None:
-    query = {"email": "ada@site.example", "reveal_email": "true", "reveal_phone_numbers": "true"}
+    ada = {"linkedin_url": "linkedin.example/in/ada"}
+    query = {**ada, "reveal_email": "true", "reveal_phone_numbers": "true"}
     for _ in range(4):
         api.client.get("/people/find", params=query)
     assert (api.sandbox.account.email_spent, api.sandbox.account.phone_spent) == (1.5, 1.0)

@@ -188,6 +188,38 @@ def test_a_wrong_lookup_is_refused(api: Api, query: str) -> None:
     assert response.status_code == 400
 
 
+def test_a_lookup_reveals_no_address_that_it_is_asked_by_unless_switched(api: Api) -> None:
+    query = {"email": "ada@site.example", "reveal_email": "true"}
+    response = api.client.get("/people/find", params=query)
+    assert response.status_code == 400
+    assert response.json()["_errors"][0]["source"] == {"parameter": "reveal_email"}
+    phones = {"email": "ada@site.example", "reveal_phone_numbers": "true"}
+    assert api.client.get("/people/find", params=phones).is_success
+    api.sandbox.configure(find_reveals_known_email=True)
+    assert api.client.get("/people/find", params=query).is_success
+
+
+@pytest.mark.parametrize(
+    ("switch", "emails", "charged"),
+    [("accepted", ["ada@site.example"], 1.5), ("omitted", [None], 0.5), ("refused", [], 0.0)],
+)
+def test_a_batch_with_addresses_that_reveals_them_can_be_switched(
+    api: Api, switch: str, emails: list[str | None], charged: float
+) -> None:
+    api.sandbox.configure(batch_with_known_email=switch)
+    leads = [{"email": "ada@site.example"}]
+    if switch == "refused":
+        response = api.post(leads, reveal_email=True)
+        assert response.status_code == 400
+        assert response.json()["_errors"][0]["source"] == {"pointer": "/reveal_email"}
+        assert api.post(leads, reveal_phone_numbers=True).is_success
+        assert api.post([{"linkedin_url": "linkedin.example/in/a"}], reveal_email=True).is_success
+        return
+    rows = api.finished(leads, reveal_email=True)["results"]
+    assert [row["result"]["email"] for row in rows] == emails
+    assert api.sandbox.account.email_spent == charged
+
+
 @pytest.mark.parametrize("header", [None, "Bearer other", "Basic sandbox-key", "sandbox-key"])
 def test_without_the_right_key_nothing_is_answered(api: Api, header: str | None) -> None:
     request = api.client.build_request("GET", "/account-info")
