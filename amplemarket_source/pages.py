@@ -142,6 +142,7 @@ class SpooledRequest:
         for page in other.folder.glob("page-*"):
             page.replace(self.folder / page.name)
         self._checksums = other._checksums
+        self.may_hold_removed = other.may_hold_removed
 
     def remove(self) -> None:
         """Delete the folder and everything in it."""

@@ -78,8 +78,8 @@ class Suppressions:
 
         Args:
             named: keys of the leads that a request asks for, and of their identifiers, where one of
-                them is erased. A row that names none of them may be about that one, and says no
-                more than ``gdpr_removed`` either.
+                them is erased. A row that names none of them may be about that one, and says
+                ``withheld`` and nothing else.
 
         Example::
 
@@ -141,7 +141,8 @@ class Suppressions:
             if said.keys & self._keys:
                 instead.append(_removed(row))
             elif named is not None and not said.keys & named:
-                instead.append(_removed({"id": row.get("id")}))
+                # No status that a lead could be given for an answer.
+                instead.append({"id": row.get("id"), "status": "withheld", "result": None})
             else:
                 instead.append(None)
         return instead
