@@ -10,6 +10,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from amplemarket_source.clock import StoppableClock, SystemClock
+from amplemarket_source.environment import keep_values_out_of_logs
 from amplemarket_source.leads.read import LeadsInput
 from amplemarket_source.load.resources import read_requests, resources
 from amplemarket_source.model import COMPANIES, DEFAULT_BASE_URL, PEOPLE, Kind
@@ -76,6 +77,7 @@ def amplemarket(
                                 dataset_name="amplemarket_data")
         pipeline.run(amplemarket(leads=[{"email": "ada@initech.example"}]))
     """
+    keep_values_out_of_logs()
     given = {name: value for name, value in locals().items() if name in SETTING_NAMES}
     settings = resolve_settings(**given)
     inputs: dict[Kind, LeadsInput] = {

@@ -22,6 +22,7 @@ from amplemarket_source.errors import AmplemarketError, DestinationError, causes
 from amplemarket_source.load.resources import read_requests, resources
 from amplemarket_source.memory import release_memory
 from amplemarket_source.pages import CompletedRequest
+from amplemarket_source.privacy.leftovers import forget_failure
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.tables import PEOPLE
 from amplemarket_source.session import Session
@@ -152,12 +153,13 @@ def _load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:
     except Exception as error:
         ours = [cause for cause in causes(error) if isinstance(cause, AmplemarketError)]
         if ours:
-            raise ours[0] from error
+            raise ours[0] from None
         *_, root = causes(error)
+        forget_failure(pipeline)
         raise DestinationError(
             f"The load into {pipeline.dataset_name} failed ({type(root).__name__}). "
             "Nothing is lost: run again once the destination is well, the answers are on disk."
-        ) from error
+        ) from None
 
 
 def _waves(

@@ -31,7 +31,7 @@ from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.warehouse.place import database_file
 from amplemarket_source.working_folder import WorkingFolder
 
-__all__ = ["empty_working_folders", "rewrite_file", "scrub_pages"]
+__all__ = ["empty_working_folders", "forget_failure", "rewrite_file", "scrub_pages"]
 
 _PACKAGES = ("normalize/extracted", "load/new", "load/normalized", "load/loaded")
 _TRACE = "trace.pickle"
@@ -54,6 +54,14 @@ def empty_working_folders(pipeline: dlt.Pipeline, warehouse: Warehouse) -> None:
     shutil.rmtree(WorkingFolder.of(pipeline).workbench, ignore_errors=True)
     for table in warehouse.staging_tables([*TABLES, REQUEST_LEADS.name]):
         warehouse.rows(f"DELETE FROM {table}")
+
+
+def forget_failure(pipeline: dlt.Pipeline) -> None:
+    """Remove what dlt keeps of a load that failed: the destination may have quoted a row."""
+    folder = Path(pipeline.working_dir)
+    for message in folder.glob("load/*/*/.exceptions/*"):
+        message.unlink(missing_ok=True)
+    (folder / _TRACE).unlink(missing_ok=True)
 
 
 def scrub_pages(pipeline: dlt.Pipeline, keys: Iterable[str]) -> None:

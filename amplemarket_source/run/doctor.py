@@ -235,6 +235,5 @@ def _step(lacks: str) -> Iterator[None]:
     except Busy:
         raise
     except (DestinationError, ConfigurationException) as error:
-        raise DestinationError(
-            f"The destination {lacks} ({type(error.__cause__ or error).__name__})."
-        ) from error
+        said = error.__cause__ or error.__context__ or error
+        raise DestinationError(f"The destination {lacks} ({type(said).__name__}).") from None

@@ -235,6 +235,9 @@ class Warehouse:
             dataset_name=outer.dataset_name,
             pipelines_dir=outer.pipelines_dir,
         )
+        for pipeline in (outer, self._pipeline):
+            # dlt makes them for everybody to read, and packages hold people.
+            Path(pipeline.working_dir).chmod(0o700)
         self._client = self._pipeline.sql_client()
         self._client.open_connection()
         self._stack.callback(self._client.close_connection)
@@ -331,7 +334,7 @@ def translated(verb: str, what: str) -> Iterator[None]:
             raise Busy(
                 "Another process has the DuckDB file open: a second run, a notebook or a DuckDB "
                 "shell. Run again when it has ended; nothing was bought."
-            ) from error
+            ) from None
         raise DestinationError(
             f"Could not {verb} {what} at the destination: {type(error).__name__}."
-        ) from error
+        ) from None  # what the destination says may hold values

@@ -110,3 +110,15 @@ def test_every_removal_by_the_api_is_recorded(deployment: Deployment) -> None:
     deployment.run(_LEADS)
     kinds = deployment.rows("SELECT DISTINCT reason, key_of FROM erasures ORDER BY ALL")
     assert kinds == [("api", "lead"), ("api", "person")]
+
+
+def test_a_withheld_row_is_nobody_elses_answer(deployment: Deployment) -> None:
+    leads = [{"email": _ADA, "external_id": "1"}, _LEADS[3]]
+    deployment.buy(leads, poll_timeout="0s")
+    forget(deployment.pipeline(), email=_ADA)
+    stranger = row(person={"id": "p7", "name": "Bob"}, email="b@elsewhere.example")
+    answers(deployment, row(person=_PERSON, email=_ADA), stranger)
+    deployment.run(None)
+    # It may have been Bob's: he is asked for again one day, and not taken for removed.
+    assert deployment.outcomes()["4"] not in ("gdpr_removed", "enriched")
+    assert deployment.people() == 0
