@@ -5,11 +5,13 @@ Nothing is imported here: some of them count only if they are set before dlt or 
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["BEFORE_IMPORTS", "WHILE_RUNNING", "run_environment"]
+__all__ = ["BEFORE_IMPORTS", "WHILE_RUNNING", "keep_values_out_of_logs", "run_environment"]
 
 WHILE_RUNNING = {
     # Files and staging tables would keep the data of a person who is erased later
@@ -30,6 +32,41 @@ BEFORE_IMPORTS = {
 }
 
 
+_ABOUT_OURS = re.compile(
+    r"\b(people|companies|leads|rejects|erasures|enrichment_[a-z]+|_amplemarket_[a-z_]+)"
+    r"(__[a-z_]+)?\.[0-9a-f]{6,}"
+)
+"""The name of a job that loads one of our tables."""
+
+
+class _WithoutValues(logging.Filter):
+    """Cuts what dlt logs of a load of ours to what happened, and to which job.
+
+    A destination quotes the row that it refuses, and dlt logs that with the job's name
+    (api-notes: dlt-failed-jobs).
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if record.levelno >= logging.WARNING and _ABOUT_OURS.search(text):
+            kind = record.exc_info[0] if record.exc_info else None
+            what = text.partition(" with message ")[0].partition("\n")[0]
+            record.msg = f"{what} ({kind.__name__})" if kind else what
+            record.args, record.exc_info, record.exc_text = None, None, None
+        return True
+
+
+_FILTER = _WithoutValues()
+
+
+def keep_values_out_of_logs() -> None:
+    """From now on dlt's log says of a load that failed what failed, and quotes no row of ours.
+
+    What it says of other tables stays as it is.
+    """
+    logging.getLogger("dlt").addFilter(_FILTER)
+
+
 @contextmanager
 def run_environment() -> Iterator[None]:
     """`WHILE_RUNNING` holds in the block; what the user has set stays as it is.
@@ -39,6 +76,7 @@ def run_environment() -> Iterator[None]:
         with run_environment():
             pipeline.run(...)
     """
+    keep_values_out_of_logs()
     added = [name for name in WHILE_RUNNING if name not in os.environ]
     for name in added:
         os.environ[name] = WHILE_RUNNING[name]

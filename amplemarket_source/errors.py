@@ -31,11 +31,14 @@ to do. No message holds a key, a query string, a body or a person's data.
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 _FIELDS_SHOWN = 8
+_PLAIN_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+_PLAIN_POINTER = re.compile(r"(/[A-Za-z0-9_-]{0,64}){1,8}", re.ASCII)
 
 __all__ = [
     "DISK_FULL",
@@ -152,8 +155,14 @@ class ApiProblem:
     status: str = ""
 
     def __str__(self) -> str:
-        text = self.code or self.title or "error without a code"
-        return f"{text} at {self.pointer}" if self.pointer else text
+        # Titles and details may quote what was sent.
+        text = self.plain_code or "error without a code"
+        return f"{text} at {self.pointer}" if _PLAIN_POINTER.fullmatch(self.pointer) else text
+
+    @property
+    def plain_code(self) -> str:
+        """The code, if it is written like one; empty otherwise."""
+        return self.code if _PLAIN_CODE.fullmatch(self.code) else ""
 
 
 class ApiError(AmplemarketError):

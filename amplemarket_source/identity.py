@@ -13,6 +13,9 @@ names and titles    white space (also of the Unicode kind), case, composed accen
 ==================  ===============================================================
 
 A bare LinkedIn slug stays a slug: ``jane-doe`` and ``linkedin.com/in/jane-doe`` are two keys.
+Where somebody is erased more is folded, because no purchase hangs on it: a profile is the same on
+``de.linkedin.com``, on its sub-pages, percent-encoded and as a bare slug (``profile_key``).
+
 A stored key outlives the version that made it, so a change to any expression here makes every
 lead of every user look new, and be paid for again.
 """
@@ -21,26 +24,38 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from amplemarket_source.model import COMPANIES, PEOPLE, Kind
 
 __all__ = [
     "IDENTIFIERS",
-    "identifier_key_sql",
+    "Name",
+    "Pair",
     "identifier_keys",
+    "identifier_keys_of",
+    "identifier_keys_sql",
     "install_identity",
+    "keys_quoted",
     "lead_key",
     "lead_key_sql",
+    "names",
     "normal_columns_sql",
     "person_key",
+    "quoted_keys_sql",
 ]
 
 IDENTIFIERS = ("email", "linkedin_url")
 """The fields that name one person all by themselves."""
+
+Pair = tuple[str | None, str | None]
+"""``(email, linkedin_url)`` of somebody, in some spelling."""
 
 # RE2's \s knows ASCII only. U+FEFF and U+200B are not white space to Unicode, but they arrive as
 # invisible leftovers of copying from a web page or a spreadsheet.
@@ -53,6 +68,18 @@ _SCHEME_AND_WWW = r"^( |([a-z][a-z0-9+.-]*:)?//|www\.)+"
 _ATOM = rf"[^@<>(),;:\"\[\]\\{_SPACE}]"
 _LABEL = rf"[^@<>(),;:\"\[\]\\.{_SPACE}]+"
 _EMAIL = rf"{_ATOM}+@{_LABEL}(\.{_LABEL})+"
+_PROFILE = r"^(?:[a-z0-9-]+\.)?linkedin\.com/+in/+([^/]+)"
+_SLUG = rf"^([^/.:@{_SPACE}]+)$"
+# "linkedin.com/in" is what is left of anybody's URL, and a company's page is not one person's.
+_PATH_OF_ONE = r"[^/ ]+\.[^/ ]+/+[^/ ]+/+[^ ]+"
+_PATH_OF_MANY = r"^[^/]+/+(company|school|showcase|groups|jobs|posts|feed)/"
+# Where an address stands in a text: first with all that may belong to it, then as it is as a rule,
+# so that neither a quotation mark nor a name before it hides it.
+_QUOTED_EMAILS = (_EMAIL, r"[\pL\pN._%+-]+@[\pL\pN-]+(?:\.[\pL\pN-]+)+")
+_QUOTED_URLS = (
+    rf"(?:[a-z0-9-]+\.)?linkedin\.com/[^{_SPACE}\"'<>()\[\],;|\\]+",
+    r"linkedin\.com/in/[\pL\pN%_-]+",
+)
 
 _LONGEST_VALUE = 2_000
 
@@ -75,6 +102,11 @@ _ENOUGH = {
 
 def _literal(pattern: str) -> str:
     return "'" + pattern.replace("'", "''") + "'"
+
+
+def _all_of(patterns: tuple[str, ...]) -> str:
+    found = (f"regexp_extract_all(lower(folded(value)), {_literal(p)})" for p in patterns)
+    return f"list_distinct(flatten([{', '.join(found)}]))"
 
 
 def _key_of_normal(kind: Kind) -> str:
@@ -134,10 +166,30 @@ _MACROS: dict[str, str] = {
     # (api-notes: duckdb-case).
     "normal_name(value)": """
         nullif(nfc_normalize(replace(lower(upper(folded(value))), 'ß', 'ss')), '')""",
-    "lead_id(lead_key, external_id)": """
-        substr(sha256(lead_key || coalesce(chr(31) || external_id, '')), 1, 32)""",
     **_kind_macros(PEOPLE),
     **_kind_macros(COMPANIES),
+    "email_key(value)": """
+        CASE WHEN normal_email(value) IS NOT NULL
+            THEN people_lead_key(value, NULL, NULL, NULL, NULL, NULL) END""",
+    "linkedin_key(value)": """
+        CASE WHEN normal_linkedin(value) IS NOT NULL
+            THEN people_lead_key(NULL, value, NULL, NULL, NULL, NULL) END""",
+    "decoded(value)": "nfc_normalize(lower(coalesce(try(url_decode(value)), value)))",
+    "profile_of_normal(value)": f"""
+        'linkedin.com/in/' || coalesce(
+            nullif(regexp_extract(decoded(value), {_literal(_PROFILE)}, 1), ''),
+            nullif(regexp_extract(decoded(value), {_literal(_SLUG)}, 1), ''))""",
+    "linkedin_profile(value)": "profile_of_normal(normal_linkedin(value))",
+    "profile_key(value)": "linkedin_key(linkedin_profile(value))",
+    "is_email(value)": f"""
+        coalesce(regexp_full_match(normal_email(value), {_literal(_EMAIL)}), false)""",
+    "is_linkedin(value)": f"""
+        coalesce(regexp_full_match(normal_linkedin(value), {_literal(_PATH_OF_ONE)})
+            AND NOT regexp_matches(normal_linkedin(value), {_literal(_PATH_OF_MANY)}), false)""",
+    "quoted_emails(value)": _all_of(_QUOTED_EMAILS),
+    "quoted_urls(value)": _all_of(_QUOTED_URLS),
+    "lead_id(lead_key, external_id)": """
+        substr(sha256(lead_key || coalesce(chr(31) || external_id, '')), 1, 32)""",
 }
 
 
@@ -220,22 +272,137 @@ def lead_key(kind: Kind, fields: Mapping[str, str | None]) -> str:
     return str(rows[0][0])
 
 
-def identifier_keys(email: str | None, linkedin_url: str | None) -> list[str]:
-    """The keys of each identifier of a person alone, as `lead_key` makes them."""
-    given = {"email": email, "linkedin_url": linkedin_url}
-    return [lead_key(PEOPLE, {name: value}) for name, value in given.items() if value]
+@dataclass(frozen=True)
+class Name:
+    """One identifier of a person, whatever the spelling.
+
+    Attributes:
+        normal: what all spellings of it have in common; text in lower case.
+        keys: under which a lead with it, and nothing else, is known or suppressed.
+        is_of_one: it is of the form of what one person has: an e-mail address, the URL of a
+            profile. ``n/a`` in a column of addresses names everybody who has none.
+        may_be_profile: the URL of a profile, or the last part of one alone.
+    """
+
+    field: str
+    normal: str
+    keys: frozenset[str]
+    is_of_one: bool
+    may_be_profile: bool = False
 
 
-def identifier_key_sql(identifier: str, prefix: str = "") -> str:
-    """The SQL expression of the key of one identifier alone, whatever else a lead says.
+def names(pairs: Iterable[Pair]) -> list[Name]:
+    """The identifiers in ``pairs``, each once; what says nothing is left out.
 
     Example::
 
-        >>> identifier_key_sql("email", "a.")
-        'people_lead_key(a.email, NULL, NULL, NULL, NULL, NULL)'
+        >>> spelt = (" Ada@Example.com ", "https://de.linkedin.com/in/Ada/#about")
+        >>> [name.normal for name in names([spelt])]
+        ['ada@example.com', 'linkedin.com/in/ada']
     """
-    columns = dict.fromkeys(PEOPLE.identifying, "NULL") | {identifier: prefix + identifier}
-    return f"people_lead_key({', '.join(columns.values())})"
+    distinct = list(set(pairs))
+    emails, urls = (_texts(pair[place] for pair in distinct) for place in (0, 1))
+    found = _with_identity(
+        pa.table({"email": emails, "url": urls}),
+        """
+        SELECT 'email', normal_email(email), email_key(email), NULL, is_email(email), false
+        FROM given WHERE normal_email(email) IS NOT NULL
+        UNION
+        SELECT 'linkedin_url', coalesce(linkedin_profile(url), normal_linkedin(url)),
+            linkedin_key(url), profile_key(url), is_linkedin(url),
+            is_linkedin(url) OR linkedin_profile(url) IS NOT NULL
+        FROM given WHERE normal_linkedin(url) IS NOT NULL
+        ORDER BY ALL
+        """,
+    )
+    return [
+        Name(field, normal, frozenset(filter(None, keys)), is_of_one, may_be_profile)
+        for field, normal, *keys, is_of_one, may_be_profile in found
+    ]
+
+
+def identifier_keys(email: str | None, linkedin_url: str | None) -> list[str]:
+    """The keys of each identifier of a person alone, as `lead_key` makes them.
+
+    A LinkedIn URL has a second one, of the profile that it means (``profile_key``).
+    """
+    return sorted(identifier_keys_of([(email, linkedin_url)])[0])
+
+
+def identifier_keys_of(pairs: Sequence[Pair]) -> list[set[str]]:
+    """The same for many at once, in their order."""
+    given = pa.table(
+        {
+            "place": pa.array(range(len(pairs)), pa.int64()),
+            "email": _texts(email for email, _ in pairs),
+            "linkedin_url": _texts(url for _, url in pairs),
+        }
+    )
+    keys = ", ".join(identifier_keys_sql())
+    rows = _with_identity(given, f"SELECT {keys} FROM given ORDER BY place")
+    return [set(filter(None, row)) for row in rows]
+
+
+def identifier_keys_sql(prefix: str = "") -> tuple[str, ...]:
+    """SQL expressions of the keys of `identifier_keys`, over ``email`` and ``linkedin_url``.
+
+    Null where the lead has no such identifier.
+
+    Example::
+
+        >>> identifier_keys_sql("a.")[0]
+        'email_key(a.email)'
+    """
+    url = f"{prefix}linkedin_url"
+    return f"email_key({prefix}email)", f"linkedin_key({url})", f"profile_key({url})"
+
+
+def quoted_keys_sql(text: str) -> str:
+    """The SQL expression of the keys of all identifiers that stand anywhere in a text; a list.
+
+    Example::
+
+        >>> quoted_keys_sql("raw")[:19]
+        'list_distinct(flatt'
+    """
+    lists = [
+        f"list_transform(quoted_emails({text}), lambda quoted: email_key(quoted))",
+        f"list_transform(quoted_urls({text}), lambda quoted: linkedin_key(quoted))",
+        f"list_transform(quoted_urls({text}), lambda quoted: profile_key(quoted))",
+    ]
+    return f"list_distinct(flatten([{', '.join(lists)}]))"
+
+
+def keys_quoted(texts: Sequence[str]) -> list[set[str]]:
+    """The keys of the identifiers that stand anywhere in each text.
+
+    Example::
+
+        >>> keys_quoted(["Ada <ADA@x.example>"]) == [set(identifier_keys("ada@x.example", None))]
+        True
+    """
+    table = pa.table({"place": pa.array(range(len(texts)), pa.int64()), "text": _texts(texts)})
+    found = _with_identity(table, f"SELECT {quoted_keys_sql('text')} FROM given ORDER BY place")
+    return [set(keys) for (keys,) in found]
+
+
+def _texts(values: Iterable[str | None]) -> pa.Array:
+    # A lone surrogate is in nobody's key, and no column takes it.
+    return pa.array(
+        [None if value is None else value.encode(errors="replace").decode() for value in values],
+        pa.string(),
+    )
+
+
+def _with_identity(given: pa.Table, sql: str) -> list[tuple[Any, ...]]:
+    """The rows of a query over the table ``given``."""
+    connection, lock = _private_connection()
+    with lock:
+        connection.register("given", given)
+        try:
+            return connection.execute(sql).fetchall()
+        finally:
+            connection.unregister("given")
 
 
 def person_key(person_id: str) -> str:

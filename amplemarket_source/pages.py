@@ -25,6 +25,7 @@ from amplemarket_source.model import RequestRecord
 __all__ = ["CompletedRequest", "Spool", "SpooledRequest", "Summary"]
 
 _CODEC = "zstd"
+_REMOVED = b"gdpr_removed"
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 Redact = Callable[[bytes], bytes]
@@ -55,20 +56,31 @@ class SpooledRequest:
 
     Args:
         redact: what every page passes that is read.
+
+    Attributes:
+        may_hold_removed: False where no page that was added names a removed person; of pages from
+            an earlier run nobody has looked.
     """
 
     def __init__(self, folder: Path, redact: Redact) -> None:
         self.folder = folder
+        self.may_hold_removed = True
         self._redact = redact
         self._checksums: dict[int, int] = {}
+
+    def redact_by(self, redact: Redact) -> None:
+        """Let every page that is read from now on pass ``redact`` in place of what it passed."""
+        self._redact = redact
 
     def start(self) -> None:
         """Make the folder, empty."""
         self.remove()
         self.folder.mkdir(parents=True, mode=0o700)
+        self.may_hold_removed = False
 
     def add(self, number: int, body: bytes) -> None:
         """Write page ``number`` (from 1)."""
+        self.may_hold_removed |= _REMOVED in body
         packed: bytes = pa.Codec(_CODEC, 1).compress(body, asbytes=True)
         content = len(body).to_bytes(8, "big") + packed
         _write(self._page(number), content)
@@ -102,17 +114,18 @@ class SpooledRequest:
 
     def read(self, number: int) -> bytes:
         """The body of page ``number``, redacted."""
-        return self._redact(self._read(number))
+        return self._redact(self.unredacted(number))
 
     def holds_something_to_redact(self) -> bool:
         """Whether redacting changes a page; True also where the pages cannot all be read."""
         summary = self.summary()
         if summary is None:
             return True
-        bodies = map(self._read, range(1, summary.page_count + 1))
+        bodies = map(self.unredacted, range(1, summary.page_count + 1))
         return any(self._redact(body) != body for body in bodies)
 
-    def _read(self, number: int) -> bytes:
+    def unredacted(self, number: int) -> bytes:
+        """The body of page ``number`` as it came: only to find out who must not be told of."""
         content = self._page(number).read_bytes()
         size = int.from_bytes(content[:8], "big")
         body: bytes = pa.Codec(_CODEC).decompress(content[8:], size, asbytes=True)
@@ -129,6 +142,7 @@ class SpooledRequest:
         for page in other.folder.glob("page-*"):
             page.replace(self.folder / page.name)
         self._checksums = other._checksums
+        self.may_hold_removed = other.may_hold_removed
 
     def remove(self) -> None:
         """Delete the folder and everything in it."""

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from amplemarket_source.identity import IDENTIFIERS, identifier_key_sql
+from amplemarket_source.identity import identifier_keys_sql, quoted_keys_sql
 from amplemarket_source.leads.intake import Intake
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.memory import MemoryBudget
@@ -62,10 +62,7 @@ def read_known(workbench: Workbench, ledger: Ledger) -> None:
 
 def erased_lead_keys(workbench: Workbench) -> list[str]:
     """The keys of everyone erased, of what is ``known``."""
-    rows = workbench.rows(
-        "SELECT lead_key FROM known WHERE kind = 'people' AND status = 'gdpr_removed'"
-    )
-    return [row[0] for row in rows]
+    return [row[0] for row in workbench.rows(_ERASED)]
 
 
 def decide(
@@ -157,16 +154,30 @@ def _hit_rate(workbench: Workbench, kind: Kind) -> float | None:
     return rate
 
 
+_ERASED = "SELECT lead_key FROM known WHERE kind = 'people' AND status = 'gdpr_removed'"
+
+
+def _someone_is_erased(workbench: Workbench) -> bool:
+    return bool(workbench.rows(f"{_ERASED} LIMIT 1"))
+
+
+def _names_erased_sql(workbench: Workbench, text: str) -> str:
+    """Whether a text names someone erased anywhere."""
+    if not _someone_is_erased(workbench):
+        return "false"
+    erased = f"(SELECT list(lead_key) FROM ({_ERASED}))"
+    return (
+        f"CASE WHEN contains({text}, '@') OR contains(lower({text}), 'linkedin.com/') "
+        f"THEN list_has_any({quoted_keys_sql(text)}, {erased}) ELSE false END"
+    )
+
+
 def _is_suppressed_sql(workbench: Workbench, kind: Kind) -> str:
     """Whether an identifier alone belongs to someone erased, whatever else the lead says."""
-    erased = "SELECT lead_key FROM known WHERE kind = 'people' AND status = 'gdpr_removed'"
-    if kind is not PEOPLE or not workbench.rows(f"{erased} LIMIT 1"):
+    if kind is not PEOPLE or not _someone_is_erased(workbench):
         return "false"
-    claims = (
-        f"a.{identifier} IS NOT NULL AND {identifier_key_sql(identifier, 'a.')} IN ({erased})"
-        for identifier in IDENTIFIERS
-    )
-    return f"({' OR '.join(claims)})"
+    erased = _ERASED
+    return f"({' OR '.join(f'{key} IN ({erased})' for key in identifier_keys_sql('a.'))})"
 
 
 def _cut_into_batches(
@@ -203,7 +214,8 @@ def record_plan(
 ) -> dict[str, int]:
     """Load the input rows not seen before, the invalid ones, and which lead goes where.
 
-    An erased person's lead is recorded by its hashes alone. Where there is nothing new, nothing
+    An erased person's lead is recorded by its hashes alone, and so is a refused row that names one
+    anywhere, and an ``external_id`` that does. Where there is nothing new, nothing
     is loaded, so a run with nothing to buy costs no load.
 
     Returns:
@@ -212,7 +224,7 @@ def record_plan(
     Raises:
         DestinationError: it could not be recorded; nothing was bought.
     """
-    queries = _queries_of_new_rows(plan, now)
+    queries = _queries_of_new_rows(plan, workbench, now)
     with workbench.scratch("plan") as folder:
         with memory.stage("plan"):
             counts = {table: _count(workbench, *query) for table, query in queries.items()}
@@ -236,7 +248,9 @@ def record_plan(
 Query = tuple[str, dict[str, object]]
 
 
-def _queries_of_new_rows(plan: Plan, now: datetime) -> dict[Table, Query]:
+def _queries_of_new_rows(plan: Plan, workbench: Workbench, now: datetime) -> dict[Table, Query]:
+    quotes_erased = _names_erased_sql(workbench, "raw")
+    is_erased = _names_erased_sql(workbench, "l.external_id")
     unless_erased = ", ".join(
         f"CASE WHEN d.decision = 'suppressed' THEN NULL ELSE l.{name} END AS {name}"
         for name in LEAD_FIELDS
@@ -244,7 +258,9 @@ def _queries_of_new_rows(plan: Plan, now: datetime) -> dict[Table, Query]:
     return {
         LEADS: (
             f"""
-            SELECT l.lead_id, l.lead_key, l.external_id, l.kind, {unless_erased},
+            SELECT l.lead_id, l.lead_key,
+                CASE WHEN NOT {is_erased} THEN l.external_id END AS external_id,
+                l.kind, {unless_erased},
                 l.first_seen_at, '' AS _dlt_load_id, l.lead_id AS _dlt_id
             FROM leads l LEFT JOIN decided d USING (kind, lead_key)
             WHERE l.lead_id NOT IN (SELECT lead_id FROM known_leads)
@@ -255,7 +271,9 @@ def _queries_of_new_rows(plan: Plan, now: datetime) -> dict[Table, Query]:
             f"""
             SELECT DISTINCT ON (reject_id) * FROM (
                 SELECT {INPUT_REJECT_ID_SQL} AS reject_id, 'lead' AS stage, reason, lead_key,
-                    NULL::TEXT AS entity_id, raw, $now::TIMESTAMPTZ AS rejected_at,
+                    NULL::TEXT AS entity_id,
+                    CASE WHEN NOT {quotes_erased} THEN raw END AS raw,
+                    $now::TIMESTAMPTZ AS rejected_at,
                     '' AS _dlt_load_id, reject_id AS _dlt_id
                 FROM lead_rejects)
             """,

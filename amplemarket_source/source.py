@@ -13,6 +13,7 @@ from dlt.common.configuration.specs import BaseConfiguration, ConfigSectionConte
 from dlt.extract import DltResource
 
 from amplemarket_source.clock import StoppableClock, SystemClock
+from amplemarket_source.environment import keep_values_out_of_logs
 from amplemarket_source.errors import Unfinished
 from amplemarket_source.leads.read import LeadsInput
 from amplemarket_source.load.follow import follow_loads, mark_load, marking
@@ -100,6 +101,7 @@ def amplemarket(
                                 dataset_name="amplemarket_data")
         pipeline.run(amplemarket(leads=[{"email": "ada@initech.example"}]))
     """
+    keep_values_out_of_logs()
     given = {name: value for name, value in locals().items() if name in SETTING_NAMES}
     section = _section()
     # What is wrong is said where the source is made; only the key may come later.

@@ -24,6 +24,7 @@ from amplemarket_source.errors import ExitCode, UsageError
 from amplemarket_source.model import RequestRecord
 from amplemarket_source.run import status as state
 from amplemarket_source.run.doctor import examine
+from amplemarket_source.run.forget import Erasure
 from amplemarket_source.run.forget import forget as erase
 from amplemarket_source.run.settle import cancel_request, release_request
 from amplemarket_source.settings import NO_KEY_NEEDED, resolve_settings
@@ -178,32 +179,50 @@ def release(
 
 
 @click.command()
-@click.option("--email")
-@click.option("--linkedin-url")
-@click.option("--person-id", help="The id in the table people.")
+@click.option("--email", metavar="ADDRESS")
+@click.option("--linkedin-url", metavar="URL")
+@click.option("--person-id", metavar="ID", help="The id in the table people.")
+@click.option(
+    "--older-than", metavar="AGE", help="Everyone whose latest answer is older (365d, 12h)."
+)
 @target_options
 def forget(
     email: str | None,
     linkedin_url: str | None,
     person_id: str | None,
+    older_than: str | None,
     output: Output,
     target: Target,
 ) -> None:
     """Erase a person from every table and never ask for them again.
 
     What stays is a hash, so that neither a new list nor a late answer brings the person back.
+    Whoever is erased for their age may be bought again; what was spent stays recorded.
     """
-    if not (email or linkedin_url or person_id):
-        raise UsageError("Whom? Give --email, --linkedin-url or --person-id.")
+    if not (email or linkedin_url or person_id or older_than):
+        raise UsageError("Whom? Give --email, --linkedin-url, --person-id or --older-than.")
     pipeline = target.pipeline()
     with output.working():
-        erasure = erase(pipeline, email=email, linkedin_url=linkedin_url, person_id=person_id)
-    removed = ", ".join(f"{count:,} {name}" for name, count in erasure.rows_removed.items())
-    output.answer(
-        {**erasure.to_dict(), "exit_code": 0},
-        f"Erased: {removed or 'no rows'}. "
-        "The identifiers are suppressed: never sent, never loaded again.",
-    )
+        erasure = erase(
+            pipeline,
+            email=email,
+            linkedin_url=linkedin_url,
+            person_id=person_id,
+            older_than=older_than,
+        )
+    output.answer({**erasure.to_dict(), "exit_code": 0}, _told(erasure))
+
+
+def _told(erasure: Erasure) -> str:
+    removed = [f"{number(count)} {name}" for name, count in erasure.rows_removed.items()]
+    if erasure.leads_blanked:
+        removed.append(f"the fields of {number(erasure.leads_blanked)} leads")
+    if erasure.found:
+        what = f"Erased: {', '.join(removed) or 'what quoted the person'}."
+    else:
+        what = "Erased before." if erasure.suppressed else "Nobody is that old."
+    kept_out = " The identifiers are suppressed: never sent, never loaded again."
+    return f"{what}{kept_out if erasure.suppressed else ''}\nDatabase: {erasure.database}"
 
 
 @click.command()

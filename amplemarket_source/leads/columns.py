@@ -6,6 +6,7 @@ Arrow in all its forms, and rows that are Python mappings, become batches of tex
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -46,6 +47,19 @@ ACCEPTED: dict[KindName, tuple[str, ...]] = {
 """Columns that are read, by kind (README, Input), in the order of :attr:`Header.schema`."""
 
 _MOST_NAMES_SHOWN = 20
+_HIDDEN = "(a name that may be a value)"
+_VALUE = re.compile(r"@|://|linkedin\.com|(\d[ ().-]*){6}|.{61}", re.IGNORECASE | re.DOTALL)
+# Words that column names are made of. Where no column is known, the first row of a file may be no
+# header, and what stands in it somebody's name; only what is made of these is repeated then.
+_COLUMN_WORDS = """
+    account address age business cell city code company contact country created crm customer data
+    date department description domain e email employees employer external field first from full
+    given head headline homepage id identifier industry job key last lead link linked linkedin li
+    list location mail mobile name no note notes number office organisation organization owner
+    owned page person personal phone position postal prefix primary private profile record region
+    role row sales salesforce hubspot apollo size source stage state status street suffix surname
+    tag tags tel telephone title type updated url user value web website work zip
+"""
 
 
 class Header:
@@ -69,7 +83,10 @@ class Header:
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """Names of the columns that are not read, as given, in the order they turned up."""
+        """Names of the columns that are not read, as given, in the order they turned up.
+
+        What looks like a value, such as an address as a key, is not repeated.
+        """
         return tuple(self._ignored)
 
     def accept(self, name: object) -> str | None:
@@ -80,7 +97,7 @@ class Header:
             self._read[column] = None
             return column
         if spelt:
-            self._ignored[spelt] = None
+            self._ignored[_HIDDEN if _VALUE.search(spelt) else spelt] = None
         return None
 
     def accept_all(self, names: Iterable[object]) -> dict[str, int]:
@@ -114,11 +131,24 @@ class Header:
         if any(name in self._read for name in usable):
             return
         found = [*self._read, *self._ignored]
+        plain = [name for name in found if _is_column_name(name)]
+        told = _listed(plain) or "none"
+        if len(plain) < len(found):
+            told = (
+                f"{f'{told} and ' if plain else ''}{len(found) - len(plain):,} that may be values, "
+                "not names"
+            )
         raise InputError(
-            f"no usable column: found {_listed(found) or 'none'}",
+            f"no usable column: found {told}",
             source=self.source,
             advice=f"Usable are {_listed(usable)}.",
         )
+
+
+def _is_column_name(name: str) -> bool:
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", name)
+    known = all(word.lower() in _COLUMN_WORDS.split() or len(word) < 3 for word in words)
+    return bool(words) and known and "".join(words) == re.sub(r"[ _.-]", "", name)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -14,13 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
-from urllib.parse import urlsplit
 
 import fsspec
 
 from amplemarket_source.errors import InputError
 
-__all__ = ["FileSource", "Format", "Utf8Stream", "find_file"]
+__all__ = ["FileSource", "Format", "Utf8Stream", "find_file", "shown_address"]
 
 Format = Literal["csv", "jsonl", "parquet"]
 
@@ -165,7 +164,7 @@ def find_file(path: str | os.PathLike[str]) -> FileSource:
     text = os.fspath(path)
     if text == "-":
         return _standard_input()
-    name = _shown(text)
+    name = shown_address(text)
     stem = _without_query(text).lower().removesuffix(".gz")
     packed = stem != _without_query(text).lower()
     suffix = Path(stem).suffix
@@ -198,12 +197,25 @@ def _without_query(path: str) -> str:
     return path.split("?", 1)[0].split("#", 1)[0] if "://" in path else path
 
 
-def _shown(path: str) -> str:
-    """A URL without what may be secret in it: user, password, signature."""
-    if "://" not in path:
-        return path
-    parts = urlsplit(_without_query(path))
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+def shown_address(address: str) -> str:
+    """A path or URL without what may be secret in it: user, password, signature, options.
+
+    A password with a ``?``, ``#`` or ``/`` that should have been encoded cannot be told from what
+    comes after it, so then nothing but the kind of address is shown.
+
+    Example:
+        >>> shown_address("postgresql://ada:secret@db.example/crm?sslmode=require")
+        'postgresql://db.example/crm'
+        >>> shown_address("postgresql://ada:se?cret@db.example/crm")
+        'postgresql://...'
+    """
+    scheme, mark, rest = address.partition("://")
+    if not mark:
+        return address
+    before, _, place = rest.rpartition("@")
+    if any(character in before for character in "?#/"):
+        return f"{scheme}://..."
+    return f"{scheme}://{_without_query(f'://{place}')[3:]}"
 
 
 @contextmanager

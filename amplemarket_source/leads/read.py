@@ -22,7 +22,7 @@ from amplemarket_source.leads.columns import (
     parquet_batches,
     row_batches,
 )
-from amplemarket_source.leads.files import find_file
+from amplemarket_source.leads.files import find_file, shown_address
 from amplemarket_source.leads.text_files import csv_batches, jsonl_batches
 from amplemarket_source.model import Kind
 
@@ -72,15 +72,14 @@ def query_leads(sql: str, url: str) -> QueryLeads:
 
         >>> leads = query_leads("SELECT email FROM crm.contacts", "duckdb:///crm.duckdb")
     """
-    dialect, colon, rest = url.partition("://")
+    dialect, colon, _ = url.partition("://")
     if not colon or not dialect:
         raise InputError(
             "this is not the address of a database",
             source="query",
             advice="Write it like duckdb:///file.duckdb, sqlite:///file.db or postgresql://...",
         )
-    place = rest.partition("?")[0].rpartition("@")[2]
-    return QueryLeads(sql=sql, url=url, source_name=f"{dialect}://{place}")
+    return QueryLeads(sql=sql, url=url, source_name=shown_address(url))
 
 
 def _from_duckdb(query: QueryLeads) -> Iterator[pa.RecordBatch]:

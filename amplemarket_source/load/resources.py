@@ -2,8 +2,9 @@
 
 What a load does with the answers, each step a stage of its own in `read_requests`:
 
-1. flatten: pages become rows of every table (`amplemarket_source.transform.builder`);
-2. erase: whoever the API says has been removed leaves the destination before anything else comes;
+1. erase: whoever the API says has been removed leaves the destination before anything else comes,
+   and the pages (`amplemarket_source.load.removed`);
+2. flatten: pages become rows of every table (`amplemarket_source.transform.builder`);
 3. keep: no row replaces an answer that a lead had by nothing;
 4. price: each request by the vendor's rules, once it is known who was found when;
 5. count: what is left goes into the run's report;
@@ -29,6 +30,7 @@ from amplemarket_source.load.guard import (
     refuse_settings,
     selected_kinds,
 )
+from amplemarket_source.load.removed import erase_the_removed
 from amplemarket_source.load.revealed import keeping_emails
 from amplemarket_source.model import KINDS, PEOPLE
 from amplemarket_source.pages import CompletedRequest
@@ -123,6 +125,7 @@ def read_requests(
     builder = TableBuilder(registry, load_id, session.workbench, session.clock.now)
     completed = list(requests)
     with session.memory.stage("transform"):
+        erase_the_removed(session, completed)
         batches = builder.batches(completed)
         batches = _erasing_the_removed(session, batches)
         batches = _keeping_answers(session, batches)
@@ -134,7 +137,7 @@ def read_requests(
 
 
 def _erasing_the_removed(session: Session, batches: Iterable[TableBatch]) -> Iterator[TableBatch]:
-    """Erase whom the API says has been removed; the rows go on as they are."""
+    """Erase those of whom only their match says whom the API has removed; the rows stay."""
     for batch in batches:
         results = batch.get(ENRICHMENT_RESULTS.name)
         if results is not None:
@@ -142,8 +145,8 @@ def _erasing_the_removed(session: Session, batches: Iterable[TableBatch]) -> Ite
                 pc.equal(results.column("status"), "gdpr_removed"),
                 pc.equal(results.column("kind"), PEOPLE.name),
             )
-            keys = results.filter(is_removed).column("lead_key").to_pylist()
-            if keys:
+            keys = set(results.filter(is_removed).column("lead_key").to_pylist())
+            if keys - session.suppressions.keys:
                 session.suppressions.add(
                     erase(session.warehouse, lead_keys=keys, person_ids=[], at=session.clock.now())
                 )

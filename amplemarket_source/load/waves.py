@@ -22,6 +22,7 @@ from amplemarket_source.errors import AmplemarketError, DestinationError, causes
 from amplemarket_source.load.resources import read_requests, resources
 from amplemarket_source.memory import release_memory
 from amplemarket_source.pages import CompletedRequest
+from amplemarket_source.privacy.leftovers import forget_failure
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.tables import PEOPLE
 from amplemarket_source.session import Session
@@ -153,11 +154,12 @@ def _load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:
     except Exception as error:
         ours = [cause for cause in causes(error) if isinstance(cause, AmplemarketError)]
         if ours:
-            raise ours[0] from error
+            raise ours[0] from None
+        forget_failure(pipeline)
         raise DestinationError(
             f"The load into {pipeline.dataset_name} failed: {reason_of(error, pipeline)}. "
             "Nothing is lost: the answers are on disk, and the next run loads them."
-        ) from error
+        ) from None
 
 
 def _waves(

@@ -1,67 +1,65 @@
-"""Erasing a person: out of every table, out of the pages on disk, and kept out.
+"""Erasing a person: out of every table, and kept out.
 
 What stays is hashes: the keys of the leads that found the person, of each identifier alone, and of
-the API's person id, as ``enrichment_results`` rows with status ``gdpr_removed``. A lead with one of
-them is never sent. An answer about one of them, however late, is read as what the API says of a
-removed person: status ``gdpr_removed`` and no result (`amplemarket_source.privacy.redact`), so that
-nothing that comes after needs to know.
+the API's person id, as ``enrichment_results`` rows with status ``gdpr_removed``, and as a record in
+``erasures``. A lead with one of them is never sent. An answer about one of them, however late, is
+read as what the API says of a removed person: status ``gdpr_removed`` and no result
+(`amplemarket_source.privacy.redact`), so that nothing that comes after needs to know.
+
+The hashes have no salt, because a lead's key has none: the same input must give the same key on
+every machine and in every year, or it is bought again. So whoever has the tables and a list of
+addresses can find out which of them were erased; the tables are for those who may know it.
 
 The statements run at once, not with the next load: an erasure must not wait, and running it twice
-changes nothing. Packages that dlt has not loaded yet hold people as well, so they are loaded before
-(`amplemarket_source.load.waves.load_pending`); the warehouse loads its own when it is opened. Three
-settings of dlt keep copies out of the files and tables it leaves behind, and every command and its
-Python twin set them (`amplemarket_source.environment`).
+changes nothing. A process may die between any two of them. What leads to the person goes last: the
+rows that keep them out, then what quotes them, then the fields of their leads, their rows in
+``people``, and at the very end the ids that say whose rows these were. `finish` finds by those what
+somebody began, whoever asks for the next erasure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Literal
 
-from amplemarket_source.identity import identifier_keys, person_key
 from amplemarket_source.model import PEOPLE
 from amplemarket_source.privacy.identifiers import (
-    identifiers_of,
-    leads_naming,
+    Meant,
+    everyone_meant,
+    leads_quoting,
     marks,
-    people_and_leads,
-    people_named,
     portions,
     rejects_quoting,
+    requests_quoting,
+    tables_of_people,
 )
-from amplemarket_source.schema.tables import ENRICHMENT_RESULTS, LEADS, PEOPLE_TABLES, REJECTS
+from amplemarket_source.schema.table import Table
+from amplemarket_source.schema.tables import (
+    ENRICHMENT_REQUESTS,
+    ENRICHMENT_RESULTS,
+    ERASURES,
+    LEADS,
+    REJECTS,
+)
+from amplemarket_source.schema.tables import PEOPLE as PEOPLE_TABLE
 from amplemarket_source.warehouse.client import Warehouse
 
-__all__ = ["erase", "erase_named"]
+__all__ = ["Reason", "delete_people", "erase", "erase_meant", "finish", "untold_columns"]
 
+Reason = Literal["api", "request", "retention"]
+"""Who wanted an erasure: the API, which removed the person; a person; an age."""
 
-def erase_named(
-    warehouse: Warehouse,
-    *,
-    email: str | None,
-    linkedin_url: str | None,
-    person_id: str | None,
-    at: datetime,
-) -> set[str]:
-    """Erase whoever has one of the identifiers, in ``people`` or in ``leads``, and suppress them.
-
-    An identifier that nobody has is suppressed all the same, so that it is never sent.
-
-    Returns:
-        The keys that are suppressed from now on.
-
-    Raises:
-        DestinationError: the destination refused; running it again finishes the work.
-    """
-    wanted = set(identifier_keys(email, linkedin_url))
-    named = {(email, None), (None, linkedin_url)}
-    people = people_named(warehouse, named, wanted) | ({person_id} if person_id else set())
-    leads = leads_naming(warehouse, named, wanted)
-    return erase(warehouse, lead_keys=wanted | leads, person_ids=people, at=at)
+_ROWS_AT_ONCE = 200  # in one INSERT; warehouses limit the number of parameters
 
 
 def erase(
-    warehouse: Warehouse, *, lead_keys: Iterable[str], person_ids: Iterable[str], at: datetime
+    warehouse: Warehouse,
+    *,
+    lead_keys: Iterable[str],
+    person_ids: Iterable[str],
+    at: datetime,
+    reason: Reason = "api",
 ) -> set[str]:
     """Erase the people behind leads and ids, with everything that any table says of them.
 
@@ -76,76 +74,187 @@ def erase(
     Raises:
         DestinationError: the destination refused; running it again finishes the work.
     """
-    keys, people = people_and_leads(warehouse, set(lead_keys), set(person_ids))
-    identifiers = identifiers_of(warehouse, keys, people)
-    keys |= {key for email, url in identifiers for key in identifier_keys(email, url)}
-    keys |= leads_naming(warehouse, identifiers, keys)
-    keys |= {person_key(person) for person in people}
-    # What keeps a person out comes first: whatever interrupts the rest, it can be done again.
-    _suppress(warehouse, keys, at)
-    _delete(warehouse, people)
-    _blank(warehouse, keys, people, rejects_quoting(warehouse, identifiers, keys))
-    return keys
+    meant = everyone_meant(warehouse, keys=lead_keys, pairs=(), people=person_ids)
+    erase_meant(warehouse, meant, at=at, reason=reason)
+    return meant.keys
 
 
-def _suppress(warehouse: Warehouse, keys: set[str], at: datetime) -> None:
+def finish(warehouse: Warehouse, *, at: datetime) -> None:
+    """Finish every erasure that died half-way; as a rule there is none.
+
+    Raises:
+        DestinationError: the destination refused.
+    """
+    results, leads = warehouse.name(ENRICHMENT_RESULTS.name), warehouse.name(LEADS.name)
+    removed = f"SELECT lead_key FROM {results} WHERE kind = 'people' AND status = 'gdpr_removed'"
+    told = " OR ".join(f"{name} IS NOT NULL" for name in PEOPLE.identifying)
+    begun = warehouse.rows(f"{removed.replace('lead_key', 'person_id')} AND person_id IS NOT NULL")
+    told_leads = warehouse.rows(
+        f"SELECT DISTINCT lead_key FROM {leads} "
+        f"WHERE kind = 'people' AND ({told}) AND lead_key IN ({removed})"
+    )
+    if begun or told_leads:
+        people, keys = {row[0] for row in begun}, {row[0] for row in told_leads}
+        erase(warehouse, lead_keys=keys, person_ids=people, at=at, reason="request")
+
+
+def erase_meant(warehouse: Warehouse, meant: Meant, *, at: datetime, reason: Reason | None) -> None:
+    """Erase people that are found already.
+
+    Args:
+        reason: None to keep out somebody whom no table knows, of whom nothing is to be recorded.
+
+    Raises:
+        DestinationError: the destination refused; finding and erasing them again, or `finish`,
+            finishes the work.
+    """
+    _suppress(warehouse, meant, at)
+    _mark(warehouse, meant)
+    if reason is not None:
+        _record(warehouse, meant, at, reason)
+    _blank_quotes(warehouse, meant)
+    _blank_leads(warehouse, meant)
+    for some in portions(meant.people):
+        delete_people(warehouse, f"IN ({marks(some)})", *some)
     results = warehouse.name(ENRICHMENT_RESULTS.name)
-    for some in portions(keys):
-        places = marks(some)
+    for some in portions(meant.keys):
+        warehouse.rows(
+            f"UPDATE {results} SET person_id = NULL "
+            f"WHERE kind = 'people' AND lead_key IN ({marks(some)})",
+            *some,
+        )
+
+
+def _suppress(warehouse: Warehouse, meant: Meant, at: datetime) -> None:
+    """Keep people out who may be nobody the tables know; rows that are there are left.
+
+    The row of a person's id has that id until the erasure is through.
+    """
+    results, people = warehouse.name(ENRICHMENT_RESULTS.name), meant.person_keys
+    for some in portions(meant.keys, _ROWS_AT_ONCE):
         known = {
             row[0]
             for row in warehouse.rows(
-                f"SELECT lead_key FROM {results} WHERE kind = 'people' AND lead_key IN ({places})",
+                f"SELECT lead_key FROM {results} "
+                f"WHERE kind = 'people' AND lead_key IN ({marks(some)})",
                 *some,
             )
         }
-        for key in sorted(set(some) - known):
-            warehouse.insert(
-                ENRICHMENT_RESULTS,
-                {
-                    "kind": "people",
-                    "lead_key": key,
-                    "status": "gdpr_removed",
-                    "enriched_at": at,
-                    "_dlt_id": f"people:{key}",
-                },
-            )
+        rows = [
+            {
+                "kind": "people",
+                "lead_key": key,
+                "status": "gdpr_removed",
+                "person_id": people.get(key),
+                "enriched_at": at,
+                "_dlt_id": f"people:{key}",
+            }
+            for key in some
+            if key not in known
+        ]
+        if rows:
+            warehouse.insert(ENRICHMENT_RESULTS, *rows)
 
 
-def _delete(warehouse: Warehouse, people: set[str]) -> None:
-    # Children first: a parent that is left can be found again.
-    tables = [table for table in reversed(PEOPLE_TABLES) if warehouse.has_table(table.name)]
-    for some in portions(people):
-        for table in tables:
-            column = "id" if table.child is None else table.child.key
+def untold_columns(warehouse: Warehouse, table: Table, *names: str) -> str:
+    """The assignments that empty some columns, and all that undocumented fields have made."""
+    columns = [*names, *warehouse.undocumented(table)]
+    return ", ".join(f"{name} = NULL" for name in columns)
+
+
+def _mark(warehouse: Warehouse, meant: Meant) -> None:
+    results = warehouse.name(ENRICHMENT_RESULTS.name)
+    untold = untold_columns(warehouse, ENRICHMENT_RESULTS, "result_id")
+    for some in portions(meant.keys):
+        warehouse.rows(
+            f"UPDATE {results} SET status = 'gdpr_removed', {untold} "
+            f"WHERE kind = 'people' AND lead_key IN ({marks(some)})",
+            *some,
+        )
+
+
+def _record(warehouse: Warehouse, meant: Meant, at: datetime, reason: Reason) -> None:
+    """Rows of ``erasures``; what was erased by age becomes an erasure that keeps out."""
+    erasures = warehouse.name(ERASURES.name)
+    for some in portions(meant.keys, _ROWS_AT_ONCE):
+        found = f"erasure_key IN ({marks(some)})"
+        known = {
+            row[0]
+            for row in warehouse.rows(f"SELECT erasure_key FROM {erasures} WHERE {found}", *some)
+        }
+        if known:
             warehouse.rows(
-                f"DELETE FROM {warehouse.name(table.name)} WHERE {column} IN ({marks(some)})", *some
+                f"UPDATE {erasures} SET reason = %s, erased_at = %s "
+                f"WHERE reason = 'retention' AND {found}",
+                reason,
+                at,
+                *some,
             )
+        rows = [
+            {
+                "erasure_key": key,
+                "key_of": _key_of(key, meant),
+                "erased_at": at,
+                "reason": reason,
+                "_dlt_id": key,
+            }
+            for key in some
+            if key not in known
+        ]
+        if rows:
+            warehouse.insert(ERASURES, *rows)
 
 
-def _blank(warehouse: Warehouse, keys: set[str], people: set[str], rejected: set[str]) -> None:
-    rejects, results = warehouse.name(REJECTS.name), warehouse.name(ENRICHMENT_RESULTS.name)
-    for some in portions(people):
+def _key_of(key: str, meant: Meant) -> str:
+    if key in meant.lead_keys:
+        return "lead"
+    return "identifier" if key in meant.identifier_keys else "person"
+
+
+def _blank_quotes(warehouse: Warehouse, meant: Meant) -> None:
+    """Empty what was kept as it came, wherever it names one of the people."""
+    rejects, requests = warehouse.name(REJECTS.name), warehouse.name(ENRICHMENT_REQUESTS.name)
+    leads = warehouse.name(LEADS.name)
+    for some in portions(rejects_quoting(warehouse, meant)):
+        warehouse.rows(f"UPDATE {rejects} SET raw = NULL WHERE reject_id IN ({marks(some)})", *some)
+    for some in portions(meant.keys):
+        warehouse.rows(f"UPDATE {rejects} SET raw = NULL WHERE lead_key IN ({marks(some)})", *some)
+    for some in portions(meant.people):
         warehouse.rows(
             f"UPDATE {rejects} SET raw = NULL, entity_id = NULL WHERE entity_id IN ({marks(some)})",
             *some,
         )
-    for some in portions(rejected):
-        warehouse.rows(f"UPDATE {rejects} SET raw = NULL WHERE reject_id IN ({marks(some)})", *some)
-    nothing = ", ".join(f"{name} = NULL" for name in PEOPLE.identifying)
-    told = ["person_id", "result_id", *warehouse.undocumented(ENRICHMENT_RESULTS)]
-    untold = ", ".join(f"{name} = NULL" for name in told)
-    for some in portions(keys):
-        places = marks(some)
-        warehouse.rows(f"UPDATE {rejects} SET raw = NULL WHERE lead_key IN ({places})", *some)
+    for some in portions(requests_quoting(warehouse, meant)):
         warehouse.rows(
-            f"UPDATE {warehouse.name(LEADS.name)} SET {nothing} "
-            f"WHERE kind = 'people' AND lead_key IN ({places})",
+            f"UPDATE {requests} SET error_detail = NULL WHERE request_key IN ({marks(some)})", *some
+        )
+    for some in portions(leads_quoting(warehouse, meant)):
+        # A user's own key may be the address itself.
+        warehouse.rows(
+            f"UPDATE {leads} SET external_id = NULL WHERE lead_id IN ({marks(some)})", *some
+        )
+
+
+def _blank_leads(warehouse: Warehouse, meant: Meant) -> None:
+    leads, untold = (
+        warehouse.name(LEADS.name),
+        untold_columns(warehouse, LEADS, *PEOPLE.identifying),
+    )
+    for some in portions(meant.keys):
+        warehouse.rows(
+            f"UPDATE {leads} SET {untold} WHERE kind = 'people' AND lead_key IN ({marks(some)})",
             *some,
         )
-        # Last: until here the row says whose leads they are.
-        warehouse.rows(
-            f"UPDATE {results} SET status = 'gdpr_removed', {untold} "
-            f"WHERE kind = 'people' AND lead_key IN ({places})",
-            *some,
-        )
+
+
+def delete_people(warehouse: Warehouse, which: str, *values: object) -> None:
+    """Delete people with everything that hangs on them.
+
+    Args:
+        which: a condition on a person's id, without the id: ``IN (%s, %s)``.
+        values: of its parameters.
+    """
+    for table in tables_of_people():
+        if warehouse.has_table(table.name):
+            key = "id" if table is PEOPLE_TABLE else "person_id"
+            warehouse.rows(f"DELETE FROM {warehouse.name(table.name)} WHERE {key} {which}", *values)

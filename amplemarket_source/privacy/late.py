@@ -15,12 +15,7 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from amplemarket_source.identity import (
-    IDENTIFIERS,
-    identifier_key_sql,
-    install_identity,
-    person_key,
-)
+from amplemarket_source.identity import identifier_keys_sql, install_identity, person_key
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.schema.tables import (
     ENRICHMENT_REQUESTS,
@@ -85,9 +80,7 @@ def _people_of(warehouse: Warehouse, load_id: str) -> Iterator[pa.Table]:
 
 def _named_by(keys: set[str], people: Iterable[pa.Table]) -> Iterator[str]:
     """The ids of the people whom a key names: by their id, or by one identifier alone."""
-    identifiers = ", ".join(
-        f"CASE WHEN {name} <> '' THEN {identifier_key_sql(name)} END" for name in IDENTIFIERS
-    )
+    identifiers = ", ".join(identifier_keys_sql())
     with duckdb.connect(":memory:", config={"threads": 1}) as work:
         install_identity(work)
         for some in people:

@@ -129,7 +129,7 @@ class Collector:
                 record.request_key,
                 status="expired",
                 request_id=record.request_id,
-                error_code=error.problems[0].code if error.problems else "not_found",
+                error_code=(error.problems[0].plain_code if error.problems else "") or "not_found",
                 error_detail=error.what,
             )
             raise Expired(str(error)) from error
@@ -148,8 +148,8 @@ class Collector:
             fetched_at=self.clock.now(),
             page_count=reading.page_count,
             byte_count=reading.byte_count,
-            error_code=problem.code if problem else None,
-            error_detail=(problem.detail or problem.title) if problem else None,
+            error_code=problem.plain_code or None if problem else None,
+            error_detail=str(problem) if problem else None,
         )
         with _disk():
             pages.complete(summary)

@@ -230,7 +230,7 @@ class Submitter:
 
     def _drop(self, batch: Batch, error: Exception | None) -> None:
         problems = error.problems if isinstance(error, ApiError) else ()
-        code = problems[0].code if problems and problems[0].code else type(error).__name__
+        code = (problems[0].plain_code if problems else "") or type(error).__name__
         self._note(lambda: self.journal.write("refused", batch.request_key))
         self._note(
             lambda: self.ledger.update(
@@ -271,7 +271,7 @@ def refused_positions(error: RequestRefused, batch: Batch, count: int) -> dict[i
         match = re.fullmatch(rf"/{batch.kind.payload_key}/(\d{{1,9}})(/.*)?", problem.pointer)
         if match is None or int(match[1]) >= count:
             return {}
-        found.setdefault(int(match[1]), problem.code or "no_code")
+        found.setdefault(int(match[1]), problem.plain_code or "no_code")
     return found
 
 

@@ -233,5 +233,5 @@ def _step(lacks: str) -> Iterator[None]:
     """What the destination refuses is said as what is missing, without its own words."""
     try:
         yield
-    except Exception as error:
-        raise DestinationError(f"The destination {lacks}.") from error
+    except Exception:
+        raise DestinationError(f"The destination {lacks}.") from None

@@ -140,8 +140,13 @@ def _asked(
     (wanted,) = session.workbench.leads_of(batch)
     with client_for(session.settings, session.clock) as client:
         found = _ask(session, EnrichmentApi(client), batch, wanted.fields)
+    page = _page(found, wanted.fields)
+    if session.suppressions.redact(page) != page:
+        # Somebody erased, by a name that nobody knew them by.
+        found = Lookup("gdpr_removed")
+        page = _page(found, wanted.fields)
     if load:
-        _load(session, batch, wanted.fields, found)
+        _load(session, batch, page)
     return found
 
 
@@ -187,13 +192,18 @@ def _get(api: EnrichmentApi, kind: Kind, params: Mapping[str, str]) -> Found:
     return api.find_company(params) if kind is COMPANIES else api.find_person(params)
 
 
-def _load(session: Session, batch: Batch, fields: Mapping[str, str], found: Lookup) -> None:
-    """The answer as a request of one row that is finished already."""
+def _page(found: Lookup, fields: Mapping[str, str]) -> bytes:
+    """The answer as a page of one row."""
     entity = None if found.body is None else orjson.Fragment(found.body)
     row = {"id": None, "status": found.status, "result": entity, **fields}
+    return orjson.dumps({"results": [row]})
+
+
+def _load(session: Session, batch: Batch, page: bytes) -> None:
+    """The answer as a request that is finished already."""
     pages = session.spool.request(batch.request_key)
     pages.start()
-    pages.add(1, orjson.dumps({"results": [row]}))
+    pages.add(1, page)
     now = session.clock.now()
     summary = Summary(status="completed", fetched_at=now, page_count=1)
     pages.complete(summary)

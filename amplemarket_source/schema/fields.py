@@ -16,6 +16,7 @@ any other: ``fullName``, ``Full name``, ``2nd``  dlt's snake case and a mark mad
 a name of ours (``person_id`` in an experience)  marked
 longer than 63 characters                        cut and marked
 a key that ends like a mark                      marked
+an address, a URL or a phone number              nothing but a mark
 ``v_text`` within an object                      marked, ``__xv_text``: dlt's variants end in
                                                  ``__v_text``
 ===============================================  ================================================
@@ -161,6 +162,8 @@ _SNAKE_CASE = NamingConvention()
 _PLAIN = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _MARKED = re.compile(r".*_x[0-9a-f]{10}")
 _MARK_LENGTH = 12
+# A map may be keyed by what names a person; an erasure empties columns and does not rename them.
+_OF_SOMEBODY = re.compile(r"@|://|linkedin\.com|(\d[ ().-]*){6}", re.IGNORECASE)
 _BAD_START = re.compile(r"$|\d|v(_|$)")
 
 
@@ -210,6 +213,8 @@ def _column(table: Table, path: Path) -> str:
 
 
 def _readable(key: str) -> str:
+    if _OF_SOMEBODY.search(key):
+        return "x"
     start = key.strip()[: 2 * LONGEST_NAME]
     normal = _SNAKE_CASE.normalize_identifier(start) if start else ""
     letters = re.sub(r"[^a-z0-9]+", "_", normal).strip("_")

@@ -176,15 +176,39 @@ class Warehouse:
             some = keys[start : start + _KEYS_AT_ONCE]
             yield from self.read(sql.format(keys=", ".join(["%s"] * len(some))), *some)
 
-    def insert(self, table: Table, columns: Mapping[str, Any]) -> None:
-        """Insert one row that belongs to no load; None leaves a column null."""
+    def insert(self, table: Table, *rows: Mapping[str, Any]) -> None:
+        """Insert rows that belong to no load, with one statement; None leaves a column null.
+
+        Args:
+            rows: at least one; all with the same columns.
+        """
         # A None has no type, which BigQuery asks of every parameter (api-notes: bigquery-null).
-        known = {name: value for name, value in columns.items() if value is not None}
-        given = {**known, "_dlt_load_id": _NOT_LOADED}
-        names, marks = ", ".join(given), ", ".join(["%s"] * len(given))
+        given = [name for name in rows[0] if any(row[name] is not None for row in rows)]
+        names = ", ".join([*given, "_dlt_load_id"])
+        lines: list[str] = []
+        values: list[Any] = []
+        for row in rows:
+            marks = ["NULL" if row[name] is None else "%s" for name in given]
+            lines.append(f"({', '.join([*marks, '%s'])})")
+            values += [row[name] for name in given if row[name] is not None] + [_NOT_LOADED]
         self.rows(
-            f"INSERT INTO {self.name(table.name)} ({names}) VALUES ({marks})", *given.values()
+            f"INSERT INTO {self.name(table.name)} ({names}) VALUES {', '.join(lines)}", *values
         )
+
+    def staging_tables(self, names: Iterable[str]) -> list[str]:
+        """The qualified names of those of the tables that dlt has made in its staging dataset."""
+        with (
+            self._lock,
+            translated("read", "the staging dataset", self._outer),
+            self._client.with_staging_dataset() as staging,
+        ):
+            if not staging.has_dataset():
+                return []
+            return [staging.make_qualified_table_name(n) for n in names if self.has_table(n)]
+
+    def quoted(self, name: str) -> str:
+        """A name as a statement has it, where it may be a word of SQL's."""
+        return self._client.escape_column_name(name, casefold=False)
 
     def name(self, table: str) -> str:
         """The qualified name of a table."""
@@ -208,11 +232,7 @@ class Warehouse:
             self._client.execute_query(nothing) as cursor,
         ):
             names = [column[0] for column in cursor.description]
-        return [
-            self._client.escape_column_name(name, casefold=False)
-            for name in names
-            if table.column(name.lower()) is None
-        ]
+        return [self.quoted(name) for name in names if table.column(name.lower()) is None]
 
     def _unless_in_conflict(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         # The destination has taken back what it calls a conflict, so an INSERT is safe as well.
@@ -235,6 +255,9 @@ class Warehouse:
         # What a user's settings say of all pipelines must not reach the record of purchases.
         self._pipeline.refresh = None
         self._pipeline.dataset_name = outer.dataset_name
+        for pipeline in (outer, self._pipeline):
+            # dlt makes them for everybody to read, and packages hold people.
+            Path(pipeline.working_dir).chmod(0o700)
         self._client = self._pipeline.sql_client()
         self._client.open_connection()
         self._stack.callback(self._client.close_connection)

@@ -17,7 +17,7 @@ from dlt.common.destination import Destination
 
 from amplemarket_source.errors import SettingsError
 
-__all__ = ["Place", "configured_place", "place_of"]
+__all__ = ["Place", "configured_place", "described", "place_of"]
 
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
 _OTHERS = {b"SQLite format 3\x00": "it is a SQLite database", b"PAR1": "it is a Parquet file"}
@@ -71,6 +71,16 @@ def place_of(pipeline: dlt.Pipeline) -> Place:
         dlt's own errors, where the destination lacks its settings or its driver.
     """
     return _place(pipeline.destination_client().config)
+
+
+def described(pipeline: dlt.Pipeline) -> str:
+    """The database and the dataset, as a message names them.
+
+    Example::
+
+        described(pipeline)    # "duckdb:////data/amplemarket.duckdb, dataset amplemarket_data"
+    """
+    return f"{place_of(pipeline).text}, dataset {pipeline.dataset_name}"
 
 
 def configured_place(destination: Destination[Any, Any], dataset_name: str) -> Place:

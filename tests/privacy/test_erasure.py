@@ -10,9 +10,9 @@ import pytest
 from amplemarket_source.identity import identifier_keys
 from amplemarket_source.model import PEOPLE
 from amplemarket_source.privacy.erase import erase
+from amplemarket_source.privacy.leftovers import scrub_pages
 from amplemarket_source.privacy.redact import Suppressions
 from amplemarket_source.run.forget import forget as forget_person
-from amplemarket_source.run.forget import scrub_pages
 from amplemarket_source.warehouse.client import Warehouse
 from tests.support.deployment import Deployment, email_leads
 from tests.support.steps import open_ledger

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from amplemarket_source.run.forget import forget as forget_person
 from amplemarket_source.sandbox import Fault
+from tests.privacy.people import answers, row
+from tests.privacy.people import mentions as everywhere
 from tests.privacy.test_erasure import ADA, forget, mentions
 from tests.support.deployment import Deployment, email_leads
 
@@ -39,3 +42,18 @@ def test_a_late_answer_on_a_page_too_deep_does_not_bring_the_erased_back(
     deployment.run(None)
     assert (deployment.outcomes()["bob"], deployment.people()) == ("enriched", 1)
     assert mentions(deployment, ADA) == []
+
+
+def test_a_key_that_is_an_address_is_in_no_column_name(deployment: Deployment) -> None:
+    contacts = {"ada@ada.example": "work", "+44 555 010 0123": "mobile", "note": "plain"}
+    person = {"id": "p1", "name": "Ada Gone", "contacts": contacts}
+    answers(deployment, row(person=person, email=ADA))
+    deployment.run(email_leads("ada"))
+    columns = deployment.rows(
+        "SELECT column_name FROM duckdb_columns() WHERE table_name = 'people'"
+    )
+    made = [name for (name,) in columns if name.startswith("contacts")]
+    assert len(made) == 3
+    assert "contacts__note" in made
+    forget_person(deployment.pipeline(), email=ADA)
+    assert everywhere(deployment, "ada_ada", "ada@", "555_010", "555 010") == set()

@@ -1,0 +1,96 @@
+"""An erasure that dies anywhere is finished by the same command, or by the next of anybody."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amplemarket_source.errors import UsageError
+from amplemarket_source.run.forget import forget
+from amplemarket_source.warehouse.client import Warehouse
+from tests.privacy.people import answers, mentions, row
+from tests.support.deployment import Deployment
+
+_TOLD = ("ada@", "lady-a", "Ada Gone", "in/ada")
+_CHANGES = ("UPDATE", "DELETE", "INSERT")
+
+
+class _Died(BaseException):
+    """A process that ends between two statements, as far as one process can tell."""
+
+
+@pytest.fixture
+def known(deployment: Deployment) -> Deployment:
+    """One human with two ids, of which only an address leads to the second, and refused rows."""
+    first = {"id": "p1", "email": "ada@home.example", "linkedin_url": "linkedin.com/in/ada-1"}
+    second = {"id": "p2", "email": "ada@home.example", "linkedin_url": "linkedin.com/in/lady-a"}
+    answers(
+        deployment,
+        row(person={**first, "name": "Ada Gone"}, linkedin_url="linkedin.com/in/ada-1"),
+        row(person={**second, "name": "Ada Gone"}, name="Ada Gone", company_name="Gone"),
+    )
+    deployment.run(
+        [
+            {"linkedin_url": "linkedin.com/in/ada-1", "external_id": "ada@home.example"},
+            {"name": "Ada Gone", "company_name": "Gone"},
+            {"email": "Ada <ada@home.example>"},
+        ]
+    )
+    deployment.buy([{"email": "ada@home.example", "title": "CTO"}], poll_timeout="0s")
+    assert mentions(deployment, *_TOLD)
+    return deployment
+
+
+def _forget_and_die_at(monkeypatch: pytest.MonkeyPatch, deployment: Deployment, place: int) -> bool:
+    """Whether it died; it did not where there are not so many statements."""
+    rows, left = Warehouse.rows, place
+
+    def dying(warehouse: Warehouse, sql: str, *values: Any) -> Any:
+        nonlocal left
+        if sql.startswith(_CHANGES):
+            left -= 1
+            if left < 0:
+                raise _Died
+        return rows(warehouse, sql, *values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Warehouse, "rows", dying)
+        try:
+            forget(deployment.pipeline(), linkedin_url="linkedin.com/in/ada-1")
+        except _Died:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("again", ["the same", "of somebody else"])
+def test_an_erasure_is_finished_wherever_it_died(
+    known: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, again: str
+) -> None:
+    before = tmp_path / "before"
+    shutil.copytree(known.folder, before)
+    # Whoever comes next finishes it by the same means, so there fewer places say it all.
+    place, step = (0, 1) if again == "the same" else (1, 7)
+    while _forget_and_die_at(monkeypatch, known, place):
+        # Until the first change nothing says that there is an erasure at all.
+        if again == "the same":
+            forget(known.pipeline(), linkedin_url="linkedin.com/in/ada-1")
+        else:
+            with pytest.raises(UsageError):
+                forget(known.pipeline(), email="eve@eve.example")
+        assert mentions(known, *_TOLD) == set(), f"died at change {place}"
+        assert known.people() == 0
+        shutil.rmtree(known.folder)
+        shutil.copytree(before, known.folder)
+        place += step
+    assert place > 10
+
+
+def test_a_repeated_erasure_changes_nothing(known: Deployment) -> None:
+    forget(known.pipeline(), linkedin_url="linkedin.com/in/ada-1")
+    tables = ("enrichment_results", "leads", "erasures", "rejects")
+    once = [known.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in tables]
+    assert not forget(known.pipeline(), linkedin_url="linkedin.com/in/ada-1").found
+    assert [known.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in tables] == once

@@ -1,0 +1,47 @@
+"""A refused input row that names somebody erased keeps nothing of them, today and tomorrow."""
+
+from __future__ import annotations
+
+import pytest
+
+from amplemarket_source.errors import UsageError
+from amplemarket_source.run.forget import forget
+from tests.privacy.people import mentions
+from tests.support.deployment import Deployment
+
+_ADA = "ada@ada.example"
+_REFUSED = {
+    "a name before the address": {"email": "Ada <ADA@ada.example>"},
+    "two addresses": {"email": f"{_ADA}, bob@bob.example"},
+    "an address in another column": {"name": f"Ada ({_ADA})"},
+    "a URL with a space": {"linkedin_url": f"linkedin.com/in/x {_ADA}"},
+    "quotation marks": {"email": f'"Ada" "{_ADA}"'},
+}
+
+
+@pytest.mark.parametrize("lead", _REFUSED.values(), ids=_REFUSED.keys())
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_refused_row_that_quotes_somebody_erased_keeps_nothing_of_them(
+    deployment: Deployment, lead: dict[str, str], when: str
+) -> None:
+    leads = [lead, {"email": "Eve <eve@eve.example>"}]
+    if when == "before":
+        deployment.run(leads)
+        assert mentions(deployment, _ADA)
+        assert forget(deployment.pipeline(), email=_ADA).found
+    else:
+        with pytest.raises(UsageError):
+            forget(deployment.pipeline(), email=_ADA)
+    for _ in range(2):
+        deployment.run(leads)
+        assert mentions(deployment, _ADA) == set()
+    rejects = deployment.rows("SELECT raw IS NULL, count(*) FROM rejects GROUP BY ALL ORDER BY ALL")
+    assert rejects == [(False, 1), (True, 1)]
+
+
+def test_a_refused_row_with_an_erased_profile_keeps_nothing_of_it(deployment: Deployment) -> None:
+    lead = {"linkedin_url": "https://de.linkedin.com/in/Ada-1 (Ada)"}
+    deployment.run([lead])
+    assert forget(deployment.pipeline(), linkedin_url="linkedin.com/in/ada-1").found
+    deployment.run([lead])
+    assert mentions(deployment, "ada-1") == set()
