@@ -5,10 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import time
+import tracemalloc
 
 import pytest
 
-from amplemarket_source.api import ApiClient, EnrichmentApi
+from amplemarket_source.api import ApiClient, EnrichmentApi, transport
 from amplemarket_source.api.transport import MOST_BYTES
 from amplemarket_source.errors import NotFound, OutcomeUnknown, UnexpectedResponse
 from amplemarket_source.lenient_json import read_rows, shallow
@@ -104,6 +105,7 @@ def test_what_errors_say_is_escaped(server: ScriptedServer, api: EnrichmentApi) 
         r'"a\u0000": "\ud83d"',
         '"total": 1e999',
         '"_errors": [1e999]',
+        pytest.param('"_errors": [' + "9" * 4_400 + "]", id="an_integer_of_4,400_digits"),
         '"x": NaN',
         '"_errors": ["\xff"]',
     ],
@@ -150,6 +152,22 @@ def test_more_than_the_bound_is_an_error_that_names_the_request(
     with pytest.raises(UnexpectedResponse, match=r"requests/18: .*larger than 64 MB"):
         api.read(PEOPLE, "18")
     assert len(server.seen) == 1, "asking again would not make it smaller"
+
+
+def test_no_more_is_unpacked_than_may_be_kept(
+    server: ScriptedServer, api: EnrichmentApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "MOST_BYTES", 1_000_000)
+    bomb = gzip.compress(b" " * 30_000_000, 1)
+    server.script(respond(200, bomb, {"Content-Encoding": "gzip"}))
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnexpectedResponse, match="larger than"):
+            api.read(PEOPLE, "18")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8_000_000
 
 
 def test_gzip_is_asked_for_and_nothing_else_is_unpacked(

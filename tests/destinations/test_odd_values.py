@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from amplemarket_source.sandbox import Fault
+from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS
 from tests.destinations.deployment import WarehouseDeployment
 from tests.destinations.groups import on
 from tests.destinations.warehouses import TestedWarehouse
 from tests.support.deployment import email_leads
+from tests.support.steps import open_ledger
 
 pytestmark = pytest.mark.timeout(400)
 both = pytest.mark.parametrize("warehouse", on("duckdb", "postgres"), indirect=True)
@@ -59,6 +61,20 @@ def test_nul_in_the_api_s_errors_is_recorded_and_the_next_run_goes_on(
         assert (request["error_code"], request["error_detail"]) == (r"c\u0000", r"d\u0000")
         deployment.sandbox.set_faults()
         assert deployment.run(email_leads("ada")).exit_code == 0
+
+
+@both
+def test_a_statement_escapes_what_its_texts_cannot_say(
+    warehouse: TestedWarehouse, tmp_path: Path
+) -> None:
+    with WarehouseDeployment.settled(warehouse, tmp_path) as deployment:
+        with open_ledger(deployment.pipeline()) as ledger:
+            row = {"request_key": "k\x00", "kind": "people", "status": HALF, "_dlt_id": "k"}
+            ledger.warehouse.insert(ENRICHMENT_REQUESTS, row)
+            ledger.update("k\x00", error_detail=f"\x00{HALF}")
+        (request,) = deployment.table("enrichment_requests")
+        assert (request["request_key"], request["status"]) == (r"k\u0000", r"\ud83d")
+        assert request["error_detail"] == r"\u0000\ud83d"
 
 
 @pytest.mark.parametrize("length", [1, 24, 25, 3_000])
