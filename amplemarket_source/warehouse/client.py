@@ -9,6 +9,7 @@ the first time: dlt deletes pending packages of a dataset that is not there
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,8 +36,10 @@ from amplemarket_source.warehouse.capabilities import name_of, require_guarantee
 from amplemarket_source.warehouse.place import place_of
 from amplemarket_source.warehouse.refusals import translated
 
-__all__ = ["Warehouse", "drop_packages", "has_ledger"]
+__all__ = ["Warehouse", "drop_packages", "has_ledger", "remove_torn_files"]
 
+_LEDGER = "{}_ledger"
+_TORN = re.compile(r"[0-9a-f]{16}")
 _NOT_LOADED = "-"
 """``_dlt_load_id`` of a row that no load has settled."""
 _CHUNK = 100_000
@@ -247,7 +250,7 @@ class Warehouse:
     def _connect(self) -> None:
         outer = self._outer
         self._pipeline = dlt.pipeline(
-            f"{outer.pipeline_name}_ledger",
+            _LEDGER.format(outer.pipeline_name),
             destination=outer.destination,
             dataset_name=outer.dataset_name,
             pipelines_dir=outer.pipelines_dir,
@@ -258,6 +261,7 @@ class Warehouse:
         for pipeline in (outer, self._pipeline):
             # dlt makes them for everybody to read, and packages hold people.
             Path(pipeline.working_dir).chmod(0o700)
+        _forget_torn_files(self._pipeline)
         self._client = self._pipeline.sql_client()
         self._client.open_connection()
         self._stack.callback(self._client.close_connection)
@@ -312,6 +316,26 @@ def drop_packages(pipeline: dlt.Pipeline) -> None:
         for folder in Path(pipeline.working_dir).rglob(load_id):
             if folder.is_dir() and _is_ours(folder):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_torn_files(pipeline: dlt.Pipeline) -> None:
+    """Delete what dlt was writing among its schemas when the disk was full or a kill came.
+
+    dlt takes such a file for a schema, and every run fails at its name (api-notes: dlt-torn). To be
+    called while nobody else can write there.
+    """
+    for name in (pipeline.pipeline_name, _LEDGER.format(pipeline.pipeline_name)):
+        for file in Path(pipeline.pipelines_dir, name, "schemas").glob("*"):
+            if _TORN.fullmatch(file.name):
+                file.unlink()
+    _forget_torn_files(pipeline)
+
+
+def _forget_torn_files(pipeline: dlt.Pipeline) -> None:
+    """Take them out of dlt's own state, where whoever opens the pipeline meanwhile has put them."""
+    if any(_TORN.fullmatch(name) for name in pipeline.state.get("schema_names") or ()):
+        with pipeline.managed_state():
+            pass  # lists the schemas anew
 
 
 def _is_ours(package: Path) -> bool:

@@ -55,7 +55,7 @@ from amplemarket_source.errors import Busy, DestinationError
 from amplemarket_source.memory import MemoryBudget
 from amplemarket_source.schema.tables import LOCK
 from amplemarket_source.warehouse.capabilities import require_guarantees
-from amplemarket_source.warehouse.client import Warehouse
+from amplemarket_source.warehouse.client import Warehouse, remove_torn_files
 from amplemarket_source.warehouse.refusals import translated
 from amplemarket_source.working_folder import WorkingFolder
 
@@ -266,6 +266,7 @@ def exclusive_warehouse(
             stack.enter_context(filelock.FileLock(folder.lock, timeout=0))
         except filelock.Timeout:
             raise Busy(busy) from None
+        remove_torn_files(pipeline)
         warehouse = stack.enter_context(Warehouse(pipeline, memory))
         if warehouse.is_one_process:
             stack.enter_context(_held(str(folder.destination), busy))

@@ -114,6 +114,20 @@ def test_a_record_that_was_left_broken_is_made_anew_by_the_next_plan(
     assert deployment.outcomes() == {"ada": "enriched"}
 
 
+@pytest.mark.parametrize("pipeline", ["amplemarket", "amplemarket_ledger"])
+@pytest.mark.parametrize("name", ["9e496aec19968b49", "a35eaffa0cbf30f9"])
+def test_a_schema_that_was_half_written_is_not_in_the_way(
+    deployment: Deployment, pipeline: str, name: str
+) -> None:
+    schemas = deployment.folder / "pipelines" / pipeline / "schemas"
+    schemas.mkdir(parents=True, exist_ok=True)
+    (schemas / name).write_text('{"version": 2, "nam')
+    deployment.pipeline()
+    deployment.pipeline("amplemarket_ledger")  # as a status in between does
+    assert deployment.run(email_leads("ada")).exit_code == 0
+    assert [file.name for file in schemas.iterdir() if name in file.name] == []
+
+
 def test_a_record_that_the_destination_refuses_is_not_in_the_way_of_the_next(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
