@@ -128,6 +128,15 @@ def test_a_schema_that_was_half_written_is_not_in_the_way(
     assert [file.name for file in schemas.iterdir() if name in file.name] == []
 
 
+def test_nor_is_it_in_the_way_of_a_plain_run(deployment: Deployment) -> None:
+    schemas = deployment.folder / "pipelines" / "amplemarket" / "schemas"
+    (schemas / "a35eaffa0cbf30f9").write_text('{"version": 2, "nam')
+    deployment.pipeline().run(deployment.source(email_leads("ada")))
+    assert (deployment.people(), deployment.posts()) == (1, 1)
+    assert deployment.run(email_leads("ada", "bob")).exit_code == 0
+    assert deployment.people() == 2
+
+
 def test_a_record_that_the_destination_refuses_is_not_in_the_way_of_the_next(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
