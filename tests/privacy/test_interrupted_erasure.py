@@ -44,8 +44,11 @@ def known(deployment: Deployment) -> Deployment:
     return deployment
 
 
-def _forget_and_die_at(monkeypatch: pytest.MonkeyPatch, deployment: Deployment, place: int) -> bool:
+def _forget_and_die_at(
+    monkeypatch: pytest.MonkeyPatch, deployment: Deployment, place: int, **named: str
+) -> bool:
     """Whether it died; it did not where there are not so many statements."""
+    named = named or {"linkedin_url": "linkedin.com/in/ada-1"}
     rows, left = Warehouse.rows, place
 
     def dying(warehouse: Warehouse, sql: str, *values: Any) -> Any:
@@ -59,12 +62,14 @@ def _forget_and_die_at(monkeypatch: pytest.MonkeyPatch, deployment: Deployment, 
     with monkeypatch.context() as patch:
         patch.setattr(Warehouse, "rows", dying)
         try:
-            forget(deployment.pipeline(), linkedin_url="linkedin.com/in/ada-1")
+            forget(deployment.pipeline(), **named)  # type: ignore[arg-type]
         except _Died:
             return True
     return False
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("again", ["the same", "of somebody else"])
 def test_an_erasure_is_finished_wherever_it_died(
     known: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, again: str
@@ -86,6 +91,21 @@ def test_an_erasure_is_finished_wherever_it_died(
         shutil.copytree(before, known.folder)
         place += step
     assert place > 10
+
+
+def test_a_person_whom_no_lead_has_found_is_finished_by_the_next_as_well(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = row(person={"id": "p3", "name": "Ada Gone"}, title="nobody asked")
+    answers(
+        deployment, row(person={"id": "p4", "name": "Bob Stays"}, email="b@b.example"), stranger
+    )
+    deployment.run([{"email": "b@b.example"}])
+    assert deployment.people() == 2
+    assert _forget_and_die_at(monkeypatch, deployment, 4, person_id="p3")
+    with pytest.raises(UsageError):
+        forget(deployment.pipeline(), email="eve@eve.example")
+    assert deployment.rows("SELECT name FROM people") == [("Bob Stays",)]
 
 
 def test_a_repeated_erasure_changes_nothing(known: Deployment) -> None:
