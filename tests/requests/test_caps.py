@@ -13,6 +13,7 @@ from amplemarket_source.model import PEOPLE, Batch, Cap
 from amplemarket_source.requests.budget import Budget
 from amplemarket_source.sandbox import Fault
 from tests.support.deployment import Deployment, email_leads
+from tests.support.steps import open_ledger
 
 NAMES = [f"ada{n}" for n in range(8)]
 DAY = timedelta(days=1).total_seconds()
@@ -55,8 +56,13 @@ def test_leads_that_the_cap_left_out_are_not_bought_by_a_resubmission(
     deployment.sandbox.set_faults(Fault("post_503_after_accept", count=1))
     report = deployment.run(email_leads(*NAMES), max_credits=1)
     assert (list(report.held_requests.values()), report.leads_not_bought) == ([1.0], 6)
-    members = deployment.rows("SELECT count(*) FROM _amplemarket_request_leads")
-    assert (deployment.requests(), members) == (["held"], [(2,)])
+    asked = deployment.rows(
+        "SELECT count(*) FROM _amplemarket_request_leads JOIN enrichment_requests "
+        "USING (request_key) WHERE status = 'held'"
+    )
+    assert (deployment.requests(), asked) == (["held"], [(2,)])
+    with open_ledger(deployment.pipeline()) as ledger:
+        assert ledger.leads_not_bought() == 6
 
 
 def test_requests_side_by_side_share_the_cap(deployment: Deployment) -> None:
