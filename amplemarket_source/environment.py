@@ -19,7 +19,7 @@ WHILE_RUNNING = {
     "LOAD__DELETE_COMPLETED_JOBS": "true",
     "LOAD__TRUNCATE_STAGING_DATASET": "true",
     "DESTINATION__SNOWFLAKE__KEEP_STAGED_FILES": "false",
-    # A load that lost a table would count as done (api-notes: dlt-failed-jobs).
+    # A load that lost a table would count as done (api-notes: dlt-lost-table).
     "LOAD__RAISE_ON_FAILED_JOBS": "true",
     # Else dlt reads on before a batch has reached every table, and holds five of them
     # (api-notes: dlt-fifo).

@@ -26,7 +26,7 @@ the load was done                       settled; pages that are left are removed
 A request is settled by the load that holds its rows: the row with ``loaded_at`` travels in the same
 dlt package as the people, and counts only once dlt has written that package's id to ``_dlt_loads``,
 which is the last thing a load does (api-notes: dlt-loads). A load that lost a table on the way is
-taken back (api-notes: dlt-failed-jobs). dlt's own state would not do: it is lost
+taken back (api-notes: dlt-lost-table). dlt's own state would not do: it is lost
 with an extract that fails (api-notes: dlt-state).
 
 Rows go through dlt's SQL client: one statement each, a millisecond on DuckDB.

@@ -25,9 +25,7 @@ from amplemarket_source.settings import resolve_settings
 
 __all__ = ["find"]
 
-_SPENDS = """Costs what a lead of a list costs. What the tables have, fresh and with what is to be
-revealed, costs nothing and is not asked for.
-"""
+_SPENDS = "Costs what a row of a list costs. What the tables have and is fresh costs nothing."
 
 
 @click.group()

@@ -29,7 +29,7 @@ two sources in one run                   refused: the second would read again wh
 ``dev_mode``                             refused: each run would begin with an empty record
 ``use_single_dataset = false``           refused where the record would be in another dataset
 ``raise_on_failed_jobs = false``         refused: a load that lost a table would count as done
-                                         (api-notes: dlt-failed-jobs)
+                                         (api-notes: dlt-lost-table)
 ``enable_runtime_trace = false``         refused in a plain run: nobody would be told of the load's
                                          end (`amplemarket_source.load.follow`)
 ``schema_contract``, in any form         is kept to (`amplemarket_source.schema.registry`)

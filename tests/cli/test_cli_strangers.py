@@ -72,7 +72,7 @@ def test_wrong_use_is_shown(amplemarket: Command, leads: str) -> None:
         assert (found.exit_code, obeyed(found)) == (2, []), arguments
 
 
-def test_a_code_of_the_api_is_shown(
+def test_a_code_of_the_api_that_is_none_is_not_shown(
     amplemarket: Command, leads: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
@@ -82,4 +82,4 @@ def test_a_code_of_the_api_is_shown(
     monkeypatch.setattr("amplemarket_source.api.EnrichmentApi.account_info", refuse)
     found = amplemarket("run", "people", leads)
     assert (found.exit_code, obeyed(found)) == (6, [])
-    assert r"bad\x1b]52" in found.err
+    assert "error without a code" in found.err

@@ -29,7 +29,7 @@ def test_an_unanswered_lead_keeps_the_person_or_the_erasure_it_had(tmp_path: Pat
         }
         for key, status in [*((key, "unanswered") for key in "abcde"), ("a", "enriched")]
     ]
-    kept = without_lost_answers(pa.Table.from_pylist(rows, schema=schema), workbench)
+    kept, _ = without_lost_answers(pa.Table.from_pylist(rows, schema=schema), workbench)
     assert kept.schema == schema
     assert sorted(zip(kept["lead_key"].to_pylist(), kept["status"].to_pylist(), strict=True)) == [
         ("a", "enriched"),
