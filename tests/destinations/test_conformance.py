@@ -40,6 +40,7 @@ def test_a_first_load_of_nulls_makes_every_table_with_every_column_and_type(
         "enrichment_results": 8,
         "enrichment_requests": 2,
         "rejects": 1,
+        "erasures": 1,
     }
 
 
