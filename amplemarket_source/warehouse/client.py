@@ -163,7 +163,10 @@ class Warehouse:
             translated("read", "the ledger", self._outer),
             self._client.execute_query(sql, *parameters) as cursor,
         ):
-            yield from cursor.iter_arrow(_CHUNK)
+            for chunk in cursor.iter_arrow(_CHUNK):
+                # BigQuery's cursor gives batches where all others give tables.
+                is_batch = isinstance(chunk, pa.RecordBatch)
+                yield pa.Table.from_batches([chunk]) if is_batch else chunk
 
     def read_for(self, sql: str, keys: Sequence[str]) -> Iterator[pa.Table]:
         """The rows of one query for each few thousand of ``keys``.
