@@ -43,7 +43,7 @@ class _WithoutValues(logging.Filter):
     """Cuts what dlt logs of a load of ours to what happened, and to which job.
 
     A destination quotes the row that it refuses, and dlt logs that with the job's name
-    (api-notes: dlt-failed-jobs).
+    (api-notes: dlt-said).
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -201,8 +201,7 @@ def forget(
     """
     if not (email or linkedin_url or person_id or older_than):
         raise UsageError("Whom? Give --email, --linkedin-url, --person-id or --older-than.")
-    pipeline = target.pipeline()
-    with output.working():
+    with output.working(), target.looking() as pipeline:
         erasure = erase(
             pipeline,
             email=email,
@@ -210,7 +209,8 @@ def forget(
             person_id=person_id,
             older_than=older_than,
         )
-    output.answer({**erasure.to_dict(), "exit_code": 0}, _told(erasure))
+    document = {**erasure.to_dict(), **target.describe(), "exit_code": 0}
+    output.answer(document, _told(erasure))
 
 
 def _told(erasure: Erasure) -> str:

@@ -29,11 +29,11 @@ from amplemarket_source.privacy.leftovers import (
 )
 from amplemarket_source.privacy.retention import erase_older
 from amplemarket_source.run.status import row_counts
-from amplemarket_source.schema.tables import LEADS, PEOPLE
+from amplemarket_source.schema.tables import PEOPLE
 from amplemarket_source.settings import parse_age
-from amplemarket_source.warehouse.client import Warehouse
+from amplemarket_source.warehouse.client import Warehouse, has_ledger
 from amplemarket_source.warehouse.lease import exclusive_warehouse
-from amplemarket_source.warehouse.place import described, place_of
+from amplemarket_source.warehouse.place import described
 
 __all__ = ["Erasure", "forget"]
 
@@ -170,15 +170,11 @@ def _require_database(pipeline: dlt.Pipeline) -> None:
     Raises:
         UsageError: names the place.
     """
-    file = place_of(pipeline).file
-    if file is None or file.exists():
-        with Warehouse(pipeline) as warehouse:
-            if warehouse.has_table(LEADS.name):
-                return
-    raise UsageError(
-        f"There is no database at {described(pipeline)}: nobody is erased. "
-        "Go to the folder of the runs, or name their --destination and --dataset."
-    )
+    if not has_ledger(pipeline):
+        raise UsageError(
+            f"There is no database at {described(pipeline)}: nobody is erased. "
+            "Go to the folder of the runs, or name their --destination and --dataset."
+        )
 
 
 def _forget_person(

@@ -1,8 +1,8 @@
 """What a destination says against us, as one sentence without its own words.
 
-A driver's message can quote the values of a statement, and tells a user about classes of Python. It
-stays the cause of the error, for a traceback; what is told is recognised by the words below, or is
-no more than that the destination refused.
+A driver's message can quote the values of a statement, and tells a user about classes of Python. So
+it is in no message and in no traceback, only in the error's context, for code that looks for it.
+What is told is recognised by the words below, or is no more than that the destination refused.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def translated(verb: str, what: str, pipeline: dlt.Pipeline) -> Iterator[None]:
     except (DestinationError, Busy, UsageError):
         raise
     except Exception as error:
-        raise _translation(error, verb, what, pipeline) from error
+        # What it says may be the row that it refuses, and a traceback ends in many a log.
+        raise _translation(error, verb, what, pipeline) from None
 
 
 def _translation(
