@@ -22,19 +22,19 @@ _SPELT = {
     "byte-order mark": "\ufeffada@ada.example",
 }
 _URLS = {
-    "slash in the query": "https://linkedin.com/in/josé-ada/?next=https://x.example/y",
-    "fragment": "http://www.linkedin.com/in/josé-ada#about",
-    "fragment after a slash": "linkedin.com/in/josé-ada/#about",
-    "country host": "https://de.linkedin.com/in/josé-ada",
-    "sub-page": "https://www.linkedin.com/in/josé-ada/details/experience/",
-    "decomposed letters": unicodedata.normalize("NFD", "linkedin.com/in/josé-ada"),
-    "percent-encoded": "https://www.linkedin.com/in/jos%C3%A9-ada",
-    "zero-width space": "\u200bhttps://www.linkedin.com/in/josé-ada\u200b",
-    "byte-order mark": "\ufefflinkedin.com/in/josé-ada/",
-    "case": "HTTPS://WWW.LINKEDIN.COM/IN/JOSÉ-ADA",
-    "the last part alone": "josé-ada",
+    "slash in the query": "https://linkedin.com/in/josé-zuse/?next=https://x.example/y",
+    "fragment": "http://www.linkedin.com/in/josé-zuse#about",
+    "fragment after a slash": "linkedin.com/in/josé-zuse/#about",
+    "country host": "https://de.linkedin.com/in/josé-zuse",
+    "sub-page": "https://www.linkedin.com/in/josé-zuse/details/experience/",
+    "decomposed letters": unicodedata.normalize("NFD", "linkedin.com/in/josé-zuse"),
+    "percent-encoded": "https://www.linkedin.com/in/jos%C3%A9-zuse",
+    "zero-width space": "\u200bhttps://www.linkedin.com/in/josé-zuse\u200b",
+    "byte-order mark": "\ufefflinkedin.com/in/josé-zuse/",
+    "case": "HTTPS://WWW.LINKEDIN.COM/IN/JOSÉ-ZUSE",
+    "the last part alone": "josé-zuse",
 }
-_URL = "https://www.linkedin.com/in/josé-ada"
+_URL = "https://www.linkedin.com/in/josé-zuse"
 
 
 def _person(number: str, **fields: str | None) -> dict[str, str | None]:
@@ -49,7 +49,7 @@ def test_an_address_erases_by_every_spelling(deployment: Deployment, spelt: str)
     assert mentions(deployment, "ada@ada", "Ada Gone") == set()
 
 
-@pytest.mark.parametrize("stored", ["josé-ada", unicodedata.normalize("NFD", "josé-ada")])
+@pytest.mark.parametrize("stored", ["josé-zuse", unicodedata.normalize("NFD", "josé-zuse")])
 @pytest.mark.parametrize("spelt", _URLS.values(), ids=_URLS.keys())
 def test_a_profile_erases_by_every_spelling(
     deployment: Deployment, spelt: str, stored: str
@@ -58,7 +58,7 @@ def test_a_profile_erases_by_every_spelling(
     answers(deployment, row(person=person, email="ada@ada.example"))
     deployment.run([{"email": "ada@ada.example"}])
     assert forget(deployment.pipeline(), linkedin_url=spelt).rows_removed["people"] == 1
-    assert mentions(deployment, "ada@ada", "Ada Gone", "-ada") == set()
+    assert mentions(deployment, "ada@ada", "Ada Gone", "-zuse") == set()
 
 
 @pytest.mark.parametrize("lead", _URLS.values(), ids=_URLS.keys())
