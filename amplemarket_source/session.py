@@ -23,6 +23,7 @@ from amplemarket_source.journal import Journal
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.memory import MemoryBudget
 from amplemarket_source.pages import Spool
+from amplemarket_source.privacy.erase import finish
 from amplemarket_source.privacy.late import erase_again
 from amplemarket_source.privacy.redact import Suppressions
 from amplemarket_source.report import RunReport
@@ -102,6 +103,7 @@ def open_session(
         memory.add("workbench", workbench.limit)
         stack.callback(memory.remove, "workbench")
         ledger = Ledger(warehouse)
+        finish(warehouse, at=clock.now())
         erase_again(warehouse, clock.now())
         yield Session(
             pipeline=pipeline,

@@ -11,10 +11,11 @@ every machine and in every year, or it is bought again. So whoever has the table
 addresses can find out which of them were erased; the tables are for those who may know it.
 
 The statements run at once, not with the next load: an erasure must not wait, and running it twice
-changes nothing. A process may die between any two of them. What leads to the person goes last: the
-rows that keep them out, then what quotes them, then the fields of their leads, their rows in
-``people``, and at the very end the ids that say whose rows these were. `finish` finds by those what
-somebody began, whoever asks for the next erasure.
+changes nothing. A process may die between any two of them, so an erasure is recorded first, without
+the time that it has when it is through. Then come the rows that keep the person out. What leads to
+them goes last: what quotes them, then the fields of their leads, their rows in ``people``, and at
+the very end the ids that say whose rows these were. `finish` goes on with what somebody began, in
+the next session of anybody.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from amplemarket_source.privacy.identifiers import (
     everyone_meant,
     leads_quoting,
     marks,
+    people_at,
+    people_named_by,
     portions,
     rejects_quoting,
     requests_quoting,
@@ -85,17 +88,14 @@ def finish(warehouse: Warehouse, *, at: datetime) -> None:
     Raises:
         DestinationError: the destination refused.
     """
-    results, leads = warehouse.name(ENRICHMENT_RESULTS.name), warehouse.name(LEADS.name)
-    removed = f"SELECT lead_key FROM {results} WHERE kind = 'people' AND status = 'gdpr_removed'"
-    told = " OR ".join(f"{name} IS NOT NULL" for name in PEOPLE.identifying)
-    begun = warehouse.rows(f"{removed.replace('lead_key', 'person_id')} AND person_id IS NOT NULL")
-    told_leads = warehouse.rows(
-        f"SELECT DISTINCT lead_key FROM {leads} "
-        f"WHERE kind = 'people' AND ({told}) AND lead_key IN ({removed})"
+    begun = warehouse.rows(
+        f"SELECT reason, erasure_key FROM {warehouse.name(ERASURES.name)} WHERE erased_at IS NULL"
     )
-    if begun or told_leads:
-        people, keys = {row[0] for row in begun}, {row[0] for row in told_leads}
-        erase(warehouse, lead_keys=keys, person_ids=people, at=at, reason="request")
+    for reason in sorted({row[0] for row in begun}):
+        keys = {row[1] for row in begun if row[0] == reason}
+        # An id is found by its hash, which only those that are left can be compared with.
+        people = people_named_by(keys, people_at(warehouse))
+        erase(warehouse, lead_keys=keys, person_ids=people, at=at, reason=reason)
 
 
 def erase_meant(warehouse: Warehouse, meant: Meant, *, at: datetime, reason: Reason | None) -> None:
@@ -108,10 +108,10 @@ def erase_meant(warehouse: Warehouse, meant: Meant, *, at: datetime, reason: Rea
         DestinationError: the destination refused; finding and erasing them again, or `finish`,
             finishes the work.
     """
+    if reason is not None:
+        _begin(warehouse, meant, reason)
     _suppress(warehouse, meant, at)
     _mark(warehouse, meant)
-    if reason is not None:
-        _record(warehouse, meant, at, reason)
     _blank_quotes(warehouse, meant)
     _blank_leads(warehouse, meant)
     for some in portions(meant.people):
@@ -121,6 +121,13 @@ def erase_meant(warehouse: Warehouse, meant: Meant, *, at: datetime, reason: Rea
         warehouse.rows(
             f"UPDATE {results} SET person_id = NULL "
             f"WHERE kind = 'people' AND lead_key IN ({marks(some)})",
+            *some,
+        )
+    for some in portions(meant.keys):
+        warehouse.rows(
+            f"UPDATE {warehouse.name(ERASURES.name)} SET erased_at = %s "
+            f"WHERE erased_at IS NULL AND erasure_key IN ({marks(some)})",
+            at,
             *some,
         )
 
@@ -173,8 +180,8 @@ def _mark(warehouse: Warehouse, meant: Meant) -> None:
         )
 
 
-def _record(warehouse: Warehouse, meant: Meant, at: datetime, reason: Reason) -> None:
-    """Rows of ``erasures``; what was erased by age becomes an erasure that keeps out."""
+def _begin(warehouse: Warehouse, meant: Meant, reason: Reason) -> None:
+    """Rows of ``erasures`` without a time; what was erased by age becomes one that keeps out."""
     erasures = warehouse.name(ERASURES.name)
     for some in portions(meant.keys, _ROWS_AT_ONCE):
         found = f"erasure_key IN ({marks(some)})"
@@ -184,20 +191,13 @@ def _record(warehouse: Warehouse, meant: Meant, at: datetime, reason: Reason) ->
         }
         if known:
             warehouse.rows(
-                f"UPDATE {erasures} SET reason = %s, erased_at = %s "
+                f"UPDATE {erasures} SET reason = %s, erased_at = NULL "
                 f"WHERE reason = 'retention' AND {found}",
                 reason,
-                at,
                 *some,
             )
         rows = [
-            {
-                "erasure_key": key,
-                "key_of": _key_of(key, meant),
-                "erased_at": at,
-                "reason": reason,
-                "_dlt_id": key,
-            }
+            {"erasure_key": key, "key_of": _key_of(key, meant), "reason": reason, "_dlt_id": key}
             for key in some
             if key not in known
         ]

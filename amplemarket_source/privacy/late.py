@@ -9,19 +9,14 @@ every session begins with a look at the loads since the one before, and a plain 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-import duckdb
-import pyarrow as pa
-
-from amplemarket_source.identity import identifier_keys_sql, install_identity, person_key
 from amplemarket_source.privacy.erase import erase
+from amplemarket_source.privacy.identifiers import people_at, people_named_by
 from amplemarket_source.schema.tables import (
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
     ERASURES,
-    PEOPLE,
     REQUEST_LEADS,
 )
 from amplemarket_source.warehouse.client import Warehouse
@@ -48,7 +43,7 @@ def erase_again(warehouse: Warehouse, at: datetime) -> set[str]:
     people = {
         person
         for load_id in {row[0] for row in found}
-        for person in _named_by(keys, _people_of(warehouse, load_id))
+        for person in people_named_by(keys, people_at(warehouse, load_id))
     }
     return erase(warehouse, lead_keys=keys, person_ids=people, at=at)
 
@@ -69,22 +64,3 @@ def _statement(warehouse: Warehouse) -> str:
         "WHERE request.kind = 'people' AND request.request_key IN "
         f"(SELECT request_key FROM {warehouse.name(REQUEST_LEADS.name)})"
     )
-
-
-def _people_of(warehouse: Warehouse, load_id: str) -> Iterator[pa.Table]:
-    people = warehouse.name(PEOPLE.name)
-    yield from warehouse.read(
-        f"SELECT id, email, linkedin_url FROM {people} WHERE _dlt_load_id = %s", load_id
-    )
-
-
-def _named_by(keys: set[str], people: Iterable[pa.Table]) -> Iterator[str]:
-    """The ids of the people whom a key names: by their id, or by one identifier alone."""
-    identifiers = ", ".join(identifier_keys_sql())
-    with duckdb.connect(":memory:", config={"threads": 1}) as work:
-        install_identity(work)
-        for some in people:
-            work.register("loaded", some)
-            for person, *named in work.execute(f"SELECT id, {identifiers} FROM loaded").fetchall():
-                if person_key(person) in keys or keys.intersection(named):
-                    yield person

@@ -289,7 +289,7 @@ ERASURES = Table(
     columns=(
         Column("erasure_key", description="Hash of what was erased", nullable=False),
         Column("key_of", description="person, lead or identifier", nullable=False),
-        Column("erased_at", "timestamp", "UTC"),
+        Column("erased_at", "timestamp", "When it was through, UTC; null while it is under way"),
         Column("reason", description="api, request or retention"),
         *_DLT,
     ),

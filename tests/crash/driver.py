@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from amplemarket_source.destination import duckdb
 from amplemarket_source.identity import lead_key
 from amplemarket_source.journal import Journal
 from amplemarket_source.ledger import Ledger
-from amplemarket_source.load import resources as load_resources
+from amplemarket_source.load import removed as load_removed
 from amplemarket_source.load.waves import load_pending
 from amplemarket_source.model import PEOPLE
 from amplemarket_source.pages import SpooledRequest
@@ -41,6 +41,9 @@ LEADS = [{"email": f"jane.doe{n}@acme{n}.example", "external_id": str(n)} for n 
 KEYS = {
     lead["email"]: lead_key(PEOPLE, lead) for lead in LEADS if lead["email"] != "not an address"
 }
+
+POSTGRES = "postgres.url"
+"""A file in the folder of a case, where PostgreSQL is the warehouse."""
 
 # Changes from run to run and says nothing about what was bought or landed.
 _PASSING = (
@@ -66,6 +69,10 @@ def _always(*_: Any, **__: Any) -> bool:
     return True
 
 
+def _changes(_: Any, sql: str, *__: Any) -> bool:
+    return sql.startswith(("INSERT", "UPDATE", "DELETE"))
+
+
 def _inserts(_: Any, sql: str, *__: Any, **___: Any) -> bool:
     return "read_parquet" in sql and sql.startswith("INSERT")
 
@@ -85,7 +92,8 @@ BOUNDARIES: dict[str, tuple[Any, str, Matches]] = {
     "pages start": (SpooledRequest, "start", _always),
     "page": (SpooledRequest, "add", _always),
     "pages complete": (SpooledRequest, "complete", _always),
-    "erase": (load_resources, "erase", _always),
+    "erase": (load_removed, "erase", _always),
+    "statement": (Warehouse, "rows", _changes),
     "extract": (Pipeline, "extract", _named("")),
     "normalise": (Pipeline, "normalize", _named("")),
     "load": (Pipeline, "load", _named("")),
@@ -121,17 +129,26 @@ def die_at(boundary: str, when: str, nth: int) -> None:
 
 
 def pipeline_in(folder: Path, mode: str) -> dlt.Pipeline:
-    """With the destination that the command takes, or with dlt's own."""
+    """With the command's destination, dlt's own, or the PostgreSQL of the folder."""
     factory = dlt.destinations.duckdb if mode == "plain" else duckdb
+    place = folder / POSTGRES
     return dlt.pipeline(
         "amplemarket",
-        destination=factory(str(folder / "warehouse.duckdb")),
+        destination=dlt.destinations.postgres(place.read_text())
+        if place.exists()
+        else factory(str(folder / "warehouse.duckdb")),
         dataset_name="amplemarket_data",
         pipelines_dir=str(folder / "pipelines"),
     )
 
 
-def run_once(folder: Path, url: str, mode: str, on_ambiguous: str) -> None:
+def run_once(
+    folder: Path,
+    url: str,
+    mode: str,
+    on_ambiguous: str,
+    leads: Sequence[dict[str, str]] = tuple(LEADS),
+) -> None:
     """One run, by waves as the command line does it, or as a plain ``pipeline.run``."""
     settings: dict[str, Any] = {
         "api_key": "sandbox-key",
@@ -144,11 +161,11 @@ def run_once(folder: Path, url: str, mode: str, on_ambiguous: str) -> None:
     }
     pipeline = pipeline_in(folder, mode)
     if mode == "plain":
-        pipeline.run(amplemarket(leads=LEADS, **settings))
+        pipeline.run(amplemarket(leads=list(leads), **settings))
         return
     load_pending(pipeline)
     with SteppedRun(pipeline, resolve_settings(**settings)) as run:
-        run.prepare({PEOPLE: LEADS})
+        run.prepare({PEOPLE: list(leads)})
         run.load()
 
 

@@ -22,7 +22,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,10 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)
 
-from tests.crash import driver  # noqa: E402 - dlt reads its environment when it is imported
+import psycopg2  # noqa: E402 - dlt reads its environment when it is imported
+
+from tests.crash import driver  # noqa: E402
+from tests.destinations.servers import postgres_server  # noqa: E402
 
 _MOST_RUNS = 5
 
@@ -51,10 +54,12 @@ class Kill:
     nth: int = 1
     after_seconds: float = 0.0
     empty_disk: bool = False
+    known: bool = False  # the destination has its tables already
 
     def __str__(self) -> str:
         place = f"{self.when} {self.boundary} #{self.nth}" if self.when else "at random"
-        return f"{self.mode}, {place}, {'empty' if self.empty_disk else 'same'} disk"
+        disk, tables = "empty" if self.empty_disk else "same", "known" if self.known else "new"
+        return f"{self.mode}, {place}, {disk} disk, {tables} dataset"
 
 
 class Server:
@@ -94,6 +99,58 @@ def serving() -> Iterator[Server]:
         process.wait()
 
 
+class Place:
+    """The folder of a case with its DuckDB file; or with the URL of a PostgreSQL database.
+
+    Args:
+        folder: of all cases.
+        postgres: a server's URL, the database included.
+    """
+
+    def __init__(self, folder: Path, postgres: str | None = None) -> None:
+        self.folder = folder / "case"
+        self._known = folder / "known"
+        self._postgres = postgres
+
+    def make(self, known: bool = False) -> None:
+        """Empty, or with the tables of a run that bought nothing."""
+        self.clear()
+        if known:
+            shutil.copytree(self._known, self.folder)
+        else:
+            self.folder.mkdir(parents=True)
+        if self._postgres is not None:
+            self._execute(
+                "DROP DATABASE IF EXISTS a_case WITH (FORCE)",
+                f"CREATE DATABASE a_case TEMPLATE {'known' if known else 'template0'}",
+            )
+            url = f"{self._postgres.rpartition('/')[0]}/a_case"
+            (self.folder / driver.POSTGRES).write_text(url)
+
+    def clear(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def learn(self, server: Server) -> None:
+        """Make the tables that ``known`` cases begin with, by a run that buys nothing."""
+        self.make()
+        status, said = in_child(
+            lambda: driver.run_once(
+                self.folder, server.url, "waves", "hold", leads=driver.LEADS[-1:]
+            )
+        )
+        assert status == 0, said
+        self.folder.rename(self._known)
+        if self._postgres is not None:
+            self._execute("ALTER DATABASE a_case RENAME TO known")
+
+    def _execute(self, *statements: str) -> None:
+        connection = psycopg2.connect(self._postgres)
+        connection.autocommit = True
+        with closing(connection), connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+
 def in_child(work: Callable[[], Any], kill_after: float | None = None) -> tuple[int, Any]:
     """Do work in a forked process; its exit status (negative: the signal) and what it returned."""
     reading, writing = os.pipe()
@@ -128,19 +185,20 @@ def in_child(work: Callable[[], Any], kill_after: float | None = None) -> tuple[
 class Case:
     """One kill, the runs after it, and the checks."""
 
-    def __init__(self, kill: Kill, folder: Path, server: Server, expected: dict[str, Any]) -> None:
+    def __init__(self, kill: Kill, place: Place, server: Server, expected: dict[str, Any]) -> None:
         self.kill = kill
-        self._folder = folder
+        self._place = place
+        self._folder = place.folder
         self._server = server
         self._expected = expected
         self.problems: list[str] = []
+        self.differences: list[str] = []
         self.held = 0
         self.reached = False
 
     def play(self) -> None:
         self._server.post("reset")
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(parents=True)
+        self._place.make(self.kill.known)
         self.reached = self._first_run() == -signal.SIGKILL
         if self.kill.empty_disk:
             shutil.rmtree(self._folder / "pipelines", ignore_errors=True)
@@ -150,8 +208,12 @@ class Case:
             self.held = len(found["held"])
             found = self._settle("resubmit")
         for table, rows in self._expected.items():
-            if found["tables"].get(table) != rows:
+            if (there := found["tables"].get(table)) != rows:
                 self.problems.append(f"{table} differs from an undisturbed run's")
+                for sign, left, right in (("-", rows, there or []), ("+", there or [], rows)):
+                    self.differences += [
+                        f"{sign} {table}: {row}" for row in left if row not in right
+                    ]
 
     def _first_run(self) -> int:
         """The run to be killed; its exit status. In an upgrade, another version makes it."""
@@ -209,20 +271,21 @@ class Case:
             self.problems.append(f"{unknown} credits charged, {at_stake} reported as held")
 
 
-def undisturbed(folder: Path, server: Server, mode: str) -> tuple[dict[str, Any], float]:
+def undisturbed(place: Place, server: Server, mode: str) -> tuple[dict[str, Any], float]:
     """The tables of a run that nothing happens to, and how long one takes."""
     server.post("reset")
+    place.make()
     started = time.monotonic()
-    status, said = in_child(lambda: _modules_of_a_run(folder, server, mode))
+    status, said = in_child(lambda: _modules_of_a_run(place.folder, server, mode))
     took = time.monotonic() - started
     assert status == 0, said
     for module in said:
         # Once here instead of in every child.
         with suppress(ImportError):
             importlib.import_module(module)
-    _, found = in_child(lambda: driver.dump(folder))
+    _, found = in_child(lambda: driver.dump(place.folder))
     assert set(found["landed"]) >= set(driver.KEYS.values())
-    shutil.rmtree(folder)
+    place.clear()
     return found["tables"], took
 
 
@@ -231,43 +294,44 @@ def _modules_of_a_run(folder: Path, server: Server, mode: str) -> list[str]:
     return [name for name in sys.modules if name.startswith(("dlt.", "amplemarket_source."))]
 
 
-def drawn(kills: int, seed: int, took: float) -> list[Kill]:
-    """Cases: every boundary in turn, before and after, on both disks; a quarter at random."""
+def drawn(kills: int, seed: int, took: float, random_of_four: int) -> list[Kill]:
+    """Cases: every boundary in turn, before and after, on both disks; some at random instants."""
     chance = random.Random(seed)
     places = [(name, when) for name in driver.BOUNDARIES for when in ("before", "after")]
     chance.shuffle(places)
     found = []
     for number in range(kills):
         mode = "plain" if chance.random() < 0.3 else "waves"
-        empty = chance.random() < 0.4
-        if number % 4 == 3:
+        empty, known = chance.random() < 0.4, chance.random() < 0.7
+        if number % 4 >= 4 - random_of_four:
             moment = chance.uniform(0.02, took)
-            found.append(Kill(mode, "random", after_seconds=moment, empty_disk=empty))
+            found.append(Kill(mode, "random", after_seconds=moment, empty_disk=empty, known=known))
         else:
-            name, when = places[(number - number // 4) % len(places)]
+            name, when = places[(number - random_of_four * (number // 4)) % len(places)]
             # A load has dozens of jobs; everything else happens a few times.
-            dozens = name in ("load job", "merge")
+            dozens = name in ("load job", "merge", "statement")
             nth = chance.randint(1, 40) if dozens else chance.choice((1, 1, 2))
-            found.append(Kill(mode, name, when, nth, empty_disk=empty))
+            found.append(Kill(mode, name, when, nth, empty_disk=empty, known=known))
     return found
 
 
 def play(
     kills: list[Kill],
-    folder: Path,
+    place: Place,
     server: Server,
     expected: dict[str, Any],
-    make: Callable[[Kill, Path, Server, dict[str, Any]], Case] = Case,
+    make: Callable[[Kill, Place, Server, dict[str, Any]], Case] = Case,
 ) -> Counter[str]:
     """Play cases one after the other; prints what went wrong."""
     figures: Counter[str] = Counter()
     for number, kill in enumerate(kills):
-        case = make(kill, folder / "case", server, expected)
+        case = make(kill, place, server, expected)
         case.play()
         figures["runs killed"] += case.reached
         figures["steps not reached"] += not case.reached
         figures["empty disk" if kill.empty_disk else "same disk"] += 1
         figures["at random instants"] += kill.boundary == "random"
+        figures["known dataset" if kill.known else "new dataset"] += 1
         figures["plain pipeline.run"] += kill.mode == "plain"
         figures["cases with a held batch"] += bool(case.held)
         figures["leads held, reported with their credits"] += case.held
@@ -276,6 +340,10 @@ def play(
             figures["charged twice"] += problem.startswith("charged twice")
             figures["lost"] += problem.startswith("lost")
             print(f"case {number}: {kill}: {problem}", flush=True)
+        for difference in case.differences[:20]:
+            print(f"  {difference}", flush=True)
+        if number % 50 == 49:
+            print(f"{number + 1} of {len(kills)}: {dict(figures)}", file=sys.stderr, flush=True)
     return figures
 
 
@@ -284,13 +352,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.harness", description=__doc__)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--random-of-four", type=int, default=1, help="of four cases, how many at random instants"
+    )
+    parser.add_argument("--postgres", action="store_true", help="on PostgreSQL instead of DuckDB")
     given = parser.parse_args()
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as name, serving() as server:
-        folder = Path(name)
-        expected, took = undisturbed(folder / "reference", server, "waves")
-        kills = drawn(given.kills, given.seed, took)
-        figures = play(kills, folder, server, expected)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        url = stack.enter_context(postgres_server()) if given.postgres else None
+        server = stack.enter_context(serving())
+        place = Place(folder, url)
+        expected, took = undisturbed(place, server, "waves")
+        place.learn(server)
+        kills = drawn(given.kills, given.seed, took, given.random_of_four)
+        figures = play(kills, place, server, expected)
     boundaries = {(kill.boundary, kill.when) for kill in kills if kill.when}
     table = {
         "kills": len(kills),

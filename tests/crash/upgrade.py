@@ -26,7 +26,7 @@ from typing import Any
 
 import amplemarket_source
 from tests.crash import driver, first_runs
-from tests.crash.harness import Case, Kill, Server, play, serving, undisturbed
+from tests.crash.harness import Case, Kill, Place, Server, play, serving, undisturbed
 
 ROOT = Path(__file__).parents[2]
 OLD = "1d2c16ae4c4a894c7766db3fbcc6a4cde1a22e37"
@@ -180,12 +180,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name, serving() as server:
         folder = Path(name)
         tree = given.tree or old_tree(folder / "old")
-        expected, _ = undisturbed(folder / "reference", server, given.mode)
+        place = Place(folder)
+        expected, _ = undisturbed(place, server, given.mode)
         # The older version did not record erasures there.
         del expected["erasures"]
         with old_version(tree, folder, server) as old:
             make = partial(Upgrade, old=old.run)
-            figures = play(KILLS[given.mode], folder, server, expected, make)
+            figures = play(KILLS[given.mode], place, server, expected, make)
     table = {
         "kills": len(KILLS[given.mode]),
         **dict.fromkeys(("problems", "charged twice", "lost"), 0),
