@@ -2,17 +2,22 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint destinations bench clean
+.PHONY: demo test test-all lint destinations bench clean
 
 # The main job against the bundled API server: no key, no account, nothing spent.
 demo: .venv/demo
 	mkdir -p demo
 	cd demo && ../$(BIN)/amplemarket run people --sandbox
 
-# What continuous integration runs: lint, format, types, layers, tests.
+# Lint, format, types, layers, and all tests that need nothing but Python.
 test: lint
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+
+# What `make test` leaves out: every guarantee on every destination, on servers and emulators that
+# are started here; runs killed everywhere; upgrades; random sequences.
+test-all: .venv/dev
 	$(BIN)/python -m tests.destinations.environments
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadgroup -m slow
 
 # The table of destinations by guarantees, and what information_schema says of the warehouses.
 destinations: .venv/dev

@@ -50,6 +50,7 @@ from amplemarket_source.transform.builder import TableBatch, TableBuilder, gathe
 from amplemarket_source.transform.charges import priced
 from amplemarket_source.transform.outcomes import without_lost_answers
 from amplemarket_source.warehouse.capabilities import limits_of
+from amplemarket_source.warehouse.client import tables_at
 
 __all__ = ["read_requests", "resources"]
 
@@ -86,14 +87,27 @@ def _resource(kind: str, source_name: str, read: ReadTables) -> DltResource:
             return
         refuse_overrides(source, schema, source_name, lambda kind: _made(kind, rows))
         registry = ColumnRegistry.of(schema, SchemaContract.taken_from(source))
-        # The first load makes every table, also those that stay empty.
-        empty = {table.name: table.arrow_schema.empty_table() for table in _LOADED.values()}
+        # The first load makes every table, also those that stay empty; later ones spare dlt a file,
+        # and the destination several statements, for each table without a row.
+        there = tables_at(dlt.current.pipeline(), _LOADED)
+        empty = {
+            table.name: table.arrow_schema.empty_table()
+            for table in _LOADED.values()
+            if not all(
+                columns.get(table.name, set()).issuperset(column.name for column in table.columns)
+                for columns in (there, _columns(schema))
+            )
+        }
         yield from _marked(empty, kind)
         for batch in read(registry, dlt.current.load_package_state()["load_id"]):
             annotate_new(schema, registry)
-            yield from _marked(batch, kind)
+            yield from _marked({name: rows for name, rows in batch.items() if rows.num_rows}, kind)
 
     return _made(kind, rows)
+
+
+def _columns(schema: dlt.Schema) -> dict[str, set[str]]:
+    return {name: set(table["columns"]) for name, table in schema.tables.items()}
 
 
 def _made(kind: str, rows: Callable[[], Iterator[Any]]) -> DltResource:

@@ -19,7 +19,7 @@ from amplemarket_source.errors import SettingsError
 from amplemarket_source.schema.registry import MOST_COLUMNS, Limits
 from amplemarket_source.warehouse.place import place_of
 
-__all__ = ["CHECKED", "limits_of", "name_of", "require_guarantees"]
+__all__ = ["CHECKED", "limits_of", "load_empty_tables", "name_of", "require_guarantees"]
 
 CHECKED = ("duckdb", "bigquery", "snowflake", "postgres", "ducklake")
 """Destinations that the conformance suite runs on (``tests/destinations``)."""
@@ -64,9 +64,18 @@ def require_guarantees(pipeline: dlt.Pipeline) -> None:
             "needs two. Take a SQLite catalog, which is dlt's default, or PostgreSQL."
         )
     _require_usable_folders(pipeline)
-    if name == "postgres" and find_spec("adbc_driver_manager"):
-        # dlt's Arrow job for PostgreSQL fails on a table without rows: "Must pass schema, or at
-        # least one RecordBatch". Its INSERT statements do not (api-notes: dlt-postgres-arrow).
+    if name == "postgres":
+        load_empty_tables()
+
+
+def load_empty_tables() -> None:
+    """Let dlt write INSERT statements for PostgreSQL from now on.
+
+    Its Arrow job fails on a table without rows: "Must pass schema, or at least one RecordBatch"
+    (api-notes: dlt-postgres-arrow). To be called before a run, which may begin with a package that
+    an earlier one left.
+    """
+    if find_spec("adbc_driver_manager"):
         dlt.config["disable_adbc_detection"] = True
 
 

@@ -36,7 +36,7 @@ from amplemarket_source.warehouse.capabilities import name_of, require_guarantee
 from amplemarket_source.warehouse.place import place_of
 from amplemarket_source.warehouse.refusals import translated
 
-__all__ = ["Warehouse", "drop_packages", "has_ledger", "remove_torn_files"]
+__all__ = ["Warehouse", "drop_packages", "has_ledger", "remove_torn_files", "tables_at"]
 
 _LEDGER = "{}_ledger"
 _TORN = re.compile(r"[0-9a-f]{16}")
@@ -303,6 +303,19 @@ class Warehouse:
                 thread.submit(work).result()
             finally:
                 self._outer.activate()
+
+
+def tables_at(pipeline: dlt.Pipeline, names: Iterable[str]) -> dict[str, set[str]]:
+    """The columns of those of the tables that the destination has; one statement.
+
+    What dlt's schema says of tables may have been extracted and never loaded.
+    """
+    client: Any = pipeline.destination_client()
+    with translated("read", "the dataset", pipeline), client:
+        return {
+            name: {column.lower() for column in columns}
+            for name, columns in client.get_storage_tables(list(names))
+        }
 
 
 def drop_packages(pipeline: dlt.Pipeline) -> None:

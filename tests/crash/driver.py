@@ -197,7 +197,7 @@ def dump(folder: Path) -> dict[str, Any]:
             "landed": [row[0] for row in results],
             "held": [row[0] for row in held],
             "requests": [list(row) for row in requests],
-            "open": [record.request_key for record in ledger.open_requests()],
+            "open": [record.status for record in ledger.open_requests()],
         }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,13 @@ AS_THE_COMMAND_SETS_THEM = {
     "LOAD__TRUNCATE_STAGING_DATASET": "true",
     "DESTINATION__SNOWFLAKE__KEEP_STAGED_FILES": "false",
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of this folder is `make test-all`'s: servers have to be installed and started."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", params=on(*ALL_WAREHOUSES))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import dlt
 import pytest
 
 from amplemarket_source import forget, settled
@@ -59,3 +60,15 @@ def test_who_is_erased_while_a_plain_run_is_under_way_does_not_come_back(
     loading.run()
     assert deployed.outcomes() == {"ada": "gdpr_removed", "bob": "enriched"}
     assert deployed.people() == 1
+
+
+def test_what_a_plain_run_extracted_before_a_kill_is_loaded_by_the_next_process(
+    deployed: Deployment,
+) -> None:
+    deployed.pipeline().extract(deployed.source(LEADS))
+    # Where the driver is installed, a new process takes it until it is told otherwise.
+    dlt.config["disable_adbc_detection"] = False
+    pipeline = deployed.pipeline()
+    pipeline.run(deployed.source(LEADS))
+    settled(pipeline)
+    assert deployed.people() == 2
