@@ -91,12 +91,15 @@ def test_a_budget_is_never_overdrawn_by_threads() -> None:
         assert sum(threads.map(take, range(40))) == 40, "100 credits at 2.5 each"
 
 
-@pytest.mark.parametrize(("per", "after"), [("day", DAY), ("month", 31 * DAY)])
+@pytest.mark.parametrize(
+    ("per", "within", "after"), [("day", 60, DAY), ("month", 5 * DAY, 26 * DAY)]
+)
 def test_a_cap_for_a_day_or_month_counts_what_earlier_runs_bought_in_it(
-    deployment: Deployment, per: str, after: float
+    deployment: Deployment, per: str, within: float, after: float
 ) -> None:
     cap: dict[str, Any] = {"max_credits": 2, "max_credits_per": per}
     assert deployment.run(email_leads(*NAMES[:3]), **cap).exit_code == 0
+    deployment.clock.advance(within)
     report = deployment.run(email_leads(*NAMES), **cap)
     assert (sum(bought(deployment)), report.leads_not_bought, report.exit_code) == (4, 4, 4)
     assert deployment.run(email_leads(*NAMES), **cap).leads_bought == 0

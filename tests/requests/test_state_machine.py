@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -22,7 +23,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -43,6 +44,8 @@ from tests.support.clock import ManualClock
 from tests.support.deployment import Deployment
 from tests.support.steps import open_ledger
 
+LONG_FORM = "AMPLEMARKET_SEQUENCES"
+"""How many sequences, each time others; without it a few, always the same."""
 NAMES = ("ada", "bob", "cy", "dee", "notfound1", "removed1", "refused1")
 EMAILS = {name: f"{name}@{name}.example" for name in NAMES}
 KEYS = {name: lead_key(PEOPLE, {"email": email}) for name, email in EMAILS.items()}
@@ -51,7 +54,7 @@ LOST = st.sampled_from(["post_drop_after_accept", "post_503", "post_no_id"])
 REVEALS = st.fixed_dictionaries(
     {}, optional={"reveal_email": st.just(True), "reveal_phone_numbers": st.just(True)}
 )
-SPELLINGS = st.sampled_from(["{0}", " {0} ", "mailto:{0}", "<{0}>", "Somebody <{0}>"])
+SPELLINGS = st.sampled_from(["{0}", " {0}\t", "{0}\u200b", "\ufeff{0}"])
 CASES = st.sampled_from([str, str.upper, str.title])
 ODD_PAGES = st.sampled_from(
     [
@@ -261,7 +264,7 @@ class Buying(RuleBasedStateMachine):
         self.deployment.run(None)
         before = self.contents()
         self.deployment.run(None)
-        assert self.contents() == before
+        assert self.contents() ^ before == set()
         landed = {row[0] for row in self.deployment.rows("SELECT lead_key FROM enrichment_results")}
         held = {
             row[0]
@@ -272,10 +275,11 @@ class Buying(RuleBasedStateMachine):
         }
         assert {KEYS[name] for name, times in self.submitted().items() if times} <= landed | held
 
-    def contents(self) -> dict[str, Any]:
+    def contents(self) -> set[str]:
         return {
-            table: sorted(map(repr, self.deployment.rows(f"SELECT * FROM {table}")))
+            f"{table}: {row}"
             for table in ("people", "people__experiences", "enrichment_results", "leads")
+            for row in self.deployment.rows(f"SELECT * FROM {table}")
         }
 
     def submitted(self) -> Counter[str]:
@@ -356,7 +360,7 @@ def _die(patch: pytest.MonkeyPatch, where: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(3600 if LONG_FORM in os.environ else 600)
 def test_any_sequence_of_operations_keeps_the_invariants(
     empty_warehouse: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,11 +369,13 @@ def test_any_sequence_of_operations_keeps_the_invariants(
     run_state_machine_as_test(
         Buying,
         settings=settings(
-            max_examples=8,
+            max_examples=int(os.environ.get(LONG_FORM, 8)),
             stateful_step_count=7,
             deadline=None,
             suppress_health_check=list(HealthCheck),
-            derandomize=True,
+            derandomize=LONG_FORM not in os.environ,
+            # A sequence is short, and each step of a shorter one takes seconds.
+            phases=[Phase.generate],
             database=None,
         ),
     )
