@@ -77,7 +77,7 @@ def test_an_erasure_is_finished_wherever_it_died(
     before = tmp_path / "before"
     shutil.copytree(known.folder, before)
     # Whoever comes next finishes it by the same means, so there fewer places say it all.
-    place, step = (0, 1) if again == "the same" else (1, 7)
+    place, step = (0, 2) if again == "the same" else (1, 7)
     while _forget_and_die_at(monkeypatch, known, place):
         # Until the first change nothing says that there is an erasure at all.
         if again == "the same":
@@ -102,7 +102,7 @@ def test_an_erasure_is_finished_wherever_it_died(
     assert place > 10
 
 
-@pytest.mark.parametrize("place", range(1, 5))
+@pytest.mark.parametrize("place", [1, 4])
 def test_a_person_whom_no_lead_has_found_is_finished_by_the_next_as_well(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:

@@ -369,7 +369,7 @@ def test_any_sequence_of_operations_keeps_the_invariants(
     run_state_machine_as_test(
         Buying,
         settings=settings(
-            max_examples=int(os.environ.get(LONG_FORM, 8)),
+            max_examples=int(os.environ.get(LONG_FORM, 5)),
             stateful_step_count=7,
             deadline=None,
             suppress_health_check=list(HealthCheck),
