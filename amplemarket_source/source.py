@@ -31,7 +31,7 @@ from amplemarket_source.settings import (
     resolve_settings,
 )
 from amplemarket_source.transform.builder import TableBatch
-from amplemarket_source.warehouse.capabilities import load_empty_tables
+from amplemarket_source.warehouse.capabilities import disable_adbc
 
 __all__ = ["amplemarket"]
 
@@ -103,7 +103,7 @@ def amplemarket(
         pipeline.run(amplemarket(leads=[{"email": "ada@initech.example"}]))
     """
     keep_values_out_of_logs()
-    load_empty_tables()
+    disable_adbc()
     given = {name: value for name, value in locals().items() if name in SETTING_NAMES}
     section = _section()
     # What is wrong is said where the source is made; only the key may come later.

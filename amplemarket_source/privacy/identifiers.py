@@ -18,15 +18,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from amplemarket_source.identity import (
     Name,
     Pair,
     identifier_keys_of,
-    identifier_keys_sql,
-    install_identity,
     keys_quoted,
     names,
     person_key,
@@ -185,22 +182,24 @@ def tables_of_people() -> list[Table]:
 
 def people_at(warehouse: Warehouse, load_id: str | None = None) -> Iterator[pa.Table]:
     """``id, email, linkedin_url`` of everyone in the tables, or of those whom a load wrote."""
-    if warehouse.has_table(PEOPLE.name):
-        which = ("", ()) if load_id is None else (" WHERE _dlt_load_id = %s", (load_id,))
-        sql = f"SELECT id, email, linkedin_url FROM {warehouse.name(PEOPLE.name)}{which[0]}"
-        yield from warehouse.read(sql, *which[1])
+    if not warehouse.has_table(PEOPLE.name):
+        return
+    everyone = f"SELECT id, email, linkedin_url FROM {warehouse.name(PEOPLE.name)}"
+    if load_id is None:
+        yield from warehouse.read(everyone)
+    else:
+        yield from warehouse.read(f"{everyone} WHERE _dlt_load_id = %s", load_id)
 
 
 def people_named_by(keys: set[str], people: Iterable[pa.Table]) -> Iterator[str]:
     """The ids of the people whom a key names: by their id, or by one identifier alone."""
-    identifiers = ", ".join(identifier_keys_sql())
-    with duckdb.connect(":memory:", config={"threads": 1}) as work:
-        install_identity(work)
-        for some in people:
-            work.register("loaded", some)
-            for person, *named in work.execute(f"SELECT id, {identifiers} FROM loaded").fetchall():
-                if person_key(person) in keys or keys.intersection(named):
-                    yield person
+    for some in people:
+        # By place: warehouses differ in the case of the names they give back.
+        ids, emails, urls = (column.to_pylist() for column in some.columns)
+        alone = identifier_keys_of(list(zip(emails, urls, strict=True)))
+        for person, identifiers in zip(ids, alone, strict=True):
+            if person_key(person) in keys or not keys.isdisjoint(identifiers):
+                yield person
 
 
 def _found_by(warehouse: Warehouse, keys: set[str]) -> set[str]:

@@ -19,7 +19,7 @@ from amplemarket_source.errors import SettingsError
 from amplemarket_source.schema.registry import MOST_COLUMNS, Limits
 from amplemarket_source.warehouse.place import place_of
 
-__all__ = ["CHECKED", "limits_of", "load_empty_tables", "name_of", "require_guarantees"]
+__all__ = ["CHECKED", "disable_adbc", "limits_of", "name_of", "require_guarantees"]
 
 CHECKED = ("duckdb", "bigquery", "snowflake", "postgres", "ducklake")
 """Destinations that the conformance suite runs on (``tests/destinations``)."""
@@ -65,10 +65,10 @@ def require_guarantees(pipeline: dlt.Pipeline) -> None:
         )
     _require_usable_folders(pipeline)
     if name == "postgres":
-        load_empty_tables()
+        disable_adbc()
 
 
-def load_empty_tables() -> None:
+def disable_adbc() -> None:
     """Let dlt write INSERT statements for PostgreSQL from now on.
 
     Its Arrow job fails on a table without rows: "Must pass schema, or at least one RecordBatch"
