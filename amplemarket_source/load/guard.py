@@ -132,7 +132,9 @@ def refuse_settings(pipeline: dlt.Pipeline) -> None:
             "dev_mode gives each run a new dataset without the record of purchases, so each would "
             f"buy all leads again: leave it out. {_NOTHING_BOUGHT}"
         )
-    with inject_section(ConfigSectionContext(pipeline_name=pipeline.pipeline_name)):
+    section = ConfigSectionContext(pipeline_name=pipeline.pipeline_name)
+    # Locked: parallelized resources share their context (api-notes: dlt-parallelize).
+    with inject_section(section, lock_context=True):
         # Partial: where packages are is for the pipeline to say, later.
         loading = resolve_configuration(
             LoaderConfiguration(), sections=("load",), accept_partial=True

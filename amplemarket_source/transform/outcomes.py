@@ -93,6 +93,11 @@ def result_table(
     entity = results.column("entity_id")
     nothing = pa.nulls(len(results), pa.string())
     is_people = record.kind is PEOPLE
+    result_id = results.column("result_id")
+    if is_people:
+        # As an erasure leaves it: nothing that leads back to the person.
+        is_removed = pc.equal(results.column("status"), "gdpr_removed")
+        result_id = pc.if_else(is_removed, nothing, result_id)
     columns: dict[str, object] = {
         "kind": record.kind.name,
         "lead_key": results.column("lead_key"),
@@ -101,7 +106,7 @@ def result_table(
         "company_id": nothing if is_people else entity,
         "request_key": record.request_key,
         "request_id": record.request_id,
-        "result_id": results.column("result_id"),
+        "result_id": result_id,
         "enriched_at": pc.if_else(was_asked, fetched_at, pa.scalar(None, fetched_at.type)),
         "reveal_email": record.reveal_email,
         "reveal_phone_numbers": record.reveal_phone_numbers,

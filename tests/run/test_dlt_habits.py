@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import dlt
 import pytest
+from dlt.common.configuration.container import Container
 from dlt.extract.exceptions import ResourceExtractionError
 
 from amplemarket_source import amplemarket, enrich
 from amplemarket_source.errors import UsageError, causes
+from amplemarket_source.load.guard import refuse_settings
 from amplemarket_source.schema.tables import TABLES
 from tests.support.deployment import Deployment, email_leads
 
@@ -301,6 +304,13 @@ def test_what_is_harmless_works(deployment: Deployment, change: str) -> None:
         ["completed"],
     )
     assert deployment.run(email_leads("cy")).exit_code == 0, "nobody holds the lock"
+
+
+def test_settings_are_read_by_resources_that_run_side_by_side(deployment: Deployment) -> None:
+    pipeline = deployment.pipeline()
+    with ThreadPoolExecutor(2, Container.thread_pool_prefix()) as threads:
+        for reading in [threads.submit(refuse_settings, pipeline) for _ in range(200)]:
+            reading.result()
 
 
 def test_parquet_may_be_asked_for(deployment: Deployment) -> None:

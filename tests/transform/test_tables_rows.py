@@ -69,6 +69,8 @@ def test_undocumented_fields_of_a_removed_person_are_dropped(bench: Bench) -> No
     removed = {"id": 1, "status": "gdpr_removed", "result": None, "note": "Eve", **lead(1)}
     warehouse = load(bench, [person_row({"id": "p"}, note="Ada"), removed])
     assert bench.tolerated_pages == 0
+    # Nor does the id of the answer stay, which no erasure leaves either.
+    assert {row["result_id"] for row in warehouse["enrichment_results"]} == {"0", None}
     assert {row["note"] for row in warehouse["enrichment_results"]} == {"Ada", None}
     assert "Eve" not in repr(warehouse.content())
 
