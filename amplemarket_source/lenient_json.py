@@ -22,6 +22,7 @@ The rows of a page, each with its place in the text, whatever else the page hold
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -108,26 +109,36 @@ MOST_LEVELS = 64
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 # A text that never ends is a token as well: looking for its end from each of its quotes again
 # would take the square of its length.
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
+_TEXT = r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'
+_TEXTS = re.compile(_TEXT.encode(), re.DOTALL)
+_TOKEN = re.compile(_TEXT + r"|[\[{]|[\]}]", re.DOTALL)
 
 
 def is_deep(body: bytes) -> bool:
     """Whether JSON text is nested deeper than `MOST_LEVELS`.
 
     Takes away the innermost pairs of brackets until none is left; each time takes one level or
-    two, and what is left is shorter. Only where that does not end soon, because the text is deep
-    or a text in it holds a bracket, it is read.
+    two, and what is left is shorter. Only where that does not end soon are the texts taken away
+    first, since one of them may hold a bracket, and only where that does not help either are the
+    levels counted.
     """
     brackets = body.translate(None, _NO_BRACKETS)
+    if _closes_soon(brackets):
+        return False
+    brackets = _TEXTS.sub(b"", body).translate(None, _NO_BRACKETS)
+    if _closes_soon(brackets):
+        return False
+    steps = (1 if bracket in b"[{" else -1 for bracket in brackets)
+    return any(level > MOST_LEVELS for level in itertools.accumulate(steps))
+
+
+def _closes_soon(brackets: bytes) -> bool:
     for _ in range(MOST_LEVELS // 2):
         fewer = brackets.replace(b"[]", b"").replace(b"{}", b"")
         if len(fewer) == len(brackets):
             break
         brackets = fewer
-    if not brackets:
-        return False
-    text = body.decode("utf-8", "surrogateescape")
-    return shallow(text) != text
+    return not brackets
 
 
 def shallow(text: str) -> str:
