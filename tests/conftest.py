@@ -12,8 +12,10 @@ import pytest
 from amplemarket_source.sandbox import SandboxOptions, SandboxServer
 from tests.support.clock import ManualClock
 from tests.support.deployment import Deployment
+from tests.support.remembered import remember_types
 
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+remember_types()
 
 
 @pytest.fixture(scope="session")

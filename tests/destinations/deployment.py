@@ -72,7 +72,7 @@ class WarehouseDeployment(Deployment):
 
     def drop(self) -> None:
         """Leave nothing at the destination."""
-        with self.pipeline().sql_client() as client:
+        with self.client() as client:
             with suppress(Exception):  # whatever was not made cannot be dropped
                 client.drop_dataset()
             with client.with_staging_dataset(), suppress(Exception):
@@ -81,7 +81,7 @@ class WarehouseDeployment(Deployment):
     def table(self, name: str) -> list[dict[str, Any]]:
         """All rows of a table, their columns in lower case."""
         with (
-            self.pipeline().sql_client() as client,
+            self.client() as client,
             client.execute_query(
                 f"SELECT * FROM {client.make_qualified_table_name(name)}"
             ) as cursor,

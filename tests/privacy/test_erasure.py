@@ -42,10 +42,11 @@ def mentions(deployment: Deployment, text: str) -> list[str]:
         "SELECT table_schema, table_name FROM information_schema.tables "
         "WHERE table_type = 'BASE TABLE'"
     )
-    for schema, table in tables:
-        rows = deployment.rows(f'SELECT * FROM "{schema}"."{table}"')
-        if text in repr(rows).lower():
-            found.append(f"{schema}.{table}")
+    with deployment.client() as client:
+        for schema, table in tables:
+            rows = client.execute_sql(f'SELECT * FROM "{schema}"."{table}"')
+            if text in repr(rows).lower():
+                found.append(f"{schema}.{table}")
     for path in deployment.folder.rglob("*"):
         if path.is_file() and not path.name.startswith("warehouse.duckdb"):
             content = path.read_bytes()

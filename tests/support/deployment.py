@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+from dlt.destinations.sql_client import SqlClientBase
 
 from amplemarket_source import amplemarket
 from amplemarket_source.destination import duckdb
@@ -32,19 +33,23 @@ class Deployment:
 
     Attributes:
         folder: holds the warehouse and the pipelines' working folders.
+        dataset: the name of the tables' dataset.
     """
+
+    dataset = "amplemarket_data"
 
     def __init__(self, folder: Path, server: SandboxServer, clock: ManualClock) -> None:
         self.folder = folder
         self.server = server
         self.sandbox = server.sandbox
         self.clock = clock
+        self._clients: dict[tuple[str, str], SqlClientBase[Any]] = {}
 
     def pipeline(self, name: str = "amplemarket") -> dlt.Pipeline:
         return dlt.pipeline(
             name,
             destination=duckdb(str(self.folder / "warehouse.duckdb")),
-            dataset_name="amplemarket_data",
+            dataset_name=self.dataset,
             pipelines_dir=str(self.folder / "pipelines"),
         )
 
@@ -93,9 +98,18 @@ class Deployment:
         """Another machine: only the warehouse is left."""
         shutil.rmtree(self.folder / "pipelines", ignore_errors=True)
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with self.pipeline().sql_client() as client:
-            return [tuple(row) for row in client.execute_sql(sql) or []]
+    def rows(self, *statements: str) -> list[tuple[Any, ...]]:
+        """The rows of the last of the statements, on a connection that is closed again."""
+        with self.client() as client:
+            found = [client.execute_sql(statement) for statement in statements]
+        return [tuple(row) for row in found[-1] or []]
+
+    def client(self) -> SqlClientBase[Any]:
+        """For statements; made once for each dataset, since dlt takes its time to make one."""
+        place = (str(self.folder), self.dataset)
+        if place not in self._clients:
+            self._clients[place] = self.pipeline().sql_client()
+        return self._clients[place]
 
     def requests(self) -> list[str]:
         """The status of every request, in the order they were planned."""
