@@ -19,12 +19,11 @@ _REFUSED = {
 }
 
 
-@pytest.mark.parametrize("lead", _REFUSED.values(), ids=_REFUSED.keys())
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_refused_row_that_quotes_somebody_erased_keeps_nothing_of_them(
-    deployment: Deployment, lead: dict[str, str], when: str
+def test_refused_rows_that_quote_somebody_erased_keep_nothing_of_them(
+    deployment: Deployment, when: str
 ) -> None:
-    leads = [lead, {"email": "Eve <eve@eve.example>"}]
+    leads = [*_REFUSED.values(), {"email": "Eve <eve@eve.example>"}]
     if when == "before":
         deployment.run(leads)
         assert mentions(deployment, _ADA)
@@ -36,7 +35,7 @@ def test_a_refused_row_that_quotes_somebody_erased_keeps_nothing_of_them(
         deployment.run(leads)
         assert mentions(deployment, _ADA) == set()
     rejects = deployment.rows("SELECT raw IS NULL, count(*) FROM rejects GROUP BY ALL ORDER BY ALL")
-    assert rejects == [(False, 1), (True, 1)]
+    assert rejects == [(False, 1), (True, len(_REFUSED))]
 
 
 def test_a_refused_row_with_an_erased_profile_keeps_nothing_of_it(deployment: Deployment) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 from typing import Any
 
 import pytest
 
 from amplemarket_source.run.forget import forget
+from amplemarket_source.sandbox import Fault
 from tests.privacy.people import answers, mentions, row
 from tests.support.deployment import Deployment
 
@@ -29,29 +31,53 @@ _ROWS = (
 _TOLD = (_ADA, "Ada Gone", "ada-1")
 
 
-_ORDERS = [(10, rows) for rows in itertools.permutations(_ROWS)]
+def _numbered(given: Any, number: int) -> Any:
+    """The same of somebody else: another Ada, another Bob."""
+    text = json.dumps(given)
+    for name in ("ada@", "bob@", "Ada Gone", "ada-1", '"p1', '"p9'):
+        text = text.replace(name, name.replace("@", "") + f"-{number}" + "@" * ("@" in name))
+    return json.loads(text)
 
 
-@pytest.mark.parametrize(("leads_per_request", "rows"), [*_ORDERS, (1, _ROWS), (1, _ROWS[::-1])])
-def test_a_person_removed_under_one_lead_is_not_loaded_under_another(
-    deployment: Deployment, rows: tuple[Any, ...], leads_per_request: int
+def _answered_by(deployment: Deployment, request: int, *rows: Any) -> Fault:
+    path = f"/enrichment-requests/{request}?"
+    return Fault("page_set", {"results": list(rows)}, None, "GET", path)
+
+
+@pytest.mark.parametrize("leads_per_request", [4, 1])
+def test_people_removed_under_one_lead_are_not_loaded_under_another(
+    deployment: Deployment, leads_per_request: int
 ) -> None:
-    answers(deployment, *rows, _BOB)
-    deployment.run(_LEADS, leads_per_request=leads_per_request)
-    assert deployment.rows("SELECT name FROM people") == [("Bob Stays",)]
+    orders = list(itertools.permutations(_ROWS)) if leads_per_request > 1 else [_ROWS, _ROWS[::-1]]
+    answered = [_numbered([*rows, _BOB], number) for number, rows in enumerate(orders)]
+    leads = [lead for number in range(len(orders)) for lead in _numbered(_LEADS, number)]
+    switches = []
+    for request in range(len(leads) // leads_per_request):
+        rows = answered[request * leads_per_request // len(_LEADS)]
+        switches.append(_answered_by(deployment, request + 1, *rows))
+    deployment.sandbox.set_faults(*switches)
+    keyed = [
+        {**lead, "external_id": f"{i // 4}-{lead['external_id']}"} for i, lead in enumerate(leads)
+    ]
+    deployment.run(keyed, leads_per_request=leads_per_request)
+    assert deployment.rows("SELECT DISTINCT name FROM people") == [("Bob Stays",)]
+    assert deployment.people() == len(orders)
     # The address of her lead was in the file; only `forget` writes that anew.
-    assert {place for place in mentions(deployment, *_TOLD) if "duckdb:" not in place} == set()
-    outcomes = deployment.outcomes()
-    assert outcomes["1"] == outcomes["2"] == outcomes["3"] == "gdpr_removed"
+    told = [_numbered(text, number) for text in _TOLD for number in range(len(orders))]
+    assert {place for place in mentions(deployment, *told) if "duckdb:" not in place} == set()
+    statuses = deployment.outcomes()
+    removed = {key for key, status in statuses.items() if status == "gdpr_removed"}
+    assert removed == {f"{number}-{n}" for number in range(len(orders)) for n in (1, 2, 3)}
 
 
-@pytest.mark.parametrize("first", [0, 1])
-def test_a_lead_answered_both_ways_is_removed(deployment: Deployment, first: int) -> None:
+def test_a_lead_answered_both_ways_is_removed(deployment: Deployment) -> None:
     both = [row("gdpr_removed", email=_ADA), row(person=_PERSON, email=_ADA)]
-    answers(deployment, both[first], both[1 - first], _BOB)
-    deployment.run([_LEADS[0], _LEADS[3]])
+    rows = [*_numbered(both, 0), *_numbered(both[::-1], 1), _BOB]
+    answers(deployment, *rows)
+    leads = [{**_numbered(_LEADS[0], number), "external_id": f"{number}"} for number in (0, 1)]
+    deployment.run([*leads, _LEADS[3]])
     assert deployment.rows("SELECT name FROM people") == [("Bob Stays",)]
-    assert deployment.outcomes() == {"1": "gdpr_removed", "4": "enriched"}
+    assert deployment.outcomes() == {"0": "gdpr_removed", "1": "gdpr_removed", "4": "enriched"}
 
 
 def test_a_person_loaded_before_leaves_when_another_lead_is_removed(deployment: Deployment) -> None:
@@ -71,18 +97,30 @@ _LATE = {
 }
 
 
-@pytest.mark.parametrize("echo", _LATE.values(), ids=_LATE.keys())
-def test_a_late_row_that_names_no_lead_of_a_request_with_an_erased_one_is_withheld(
-    deployment: Deployment, echo: dict[str, str]
+def test_late_rows_that_name_no_lead_of_a_request_with_an_erased_one_are_withheld(
+    deployment: Deployment,
 ) -> None:
-    leads = [{"email": _ADA, "title": "CTO", "external_id": "1"}, _LEADS[3]]
-    deployment.buy(leads, poll_timeout="0s")
-    forget(deployment.pipeline(), email=_ADA)
-    answers(deployment, row(person={"id": "p7", "name": "Ada Gone"}, **echo), _BOB)
+    both = [{"email": _ADA, "title": "CTO"}, {"email": "bob@bob.example"}]
+    leads = [
+        {**lead, "external_id": f"{name} {i}"}
+        for number, name in enumerate(_LATE)
+        for i, lead in enumerate(_numbered(both, number))
+    ]
+    deployment.buy(leads, poll_timeout="0s", leads_per_request=2)
+    switches = []
+    for number, echo in enumerate(_LATE.values()):
+        forget(deployment.pipeline(), email=_numbered(_ADA, number))
+        stranger = row(person={"id": f"p7-{number}", "name": "Ada Gone"}, **echo)
+        switches.append(_answered_by(deployment, number + 1, stranger, _numbered(_BOB, number)))
+    deployment.sandbox.set_faults(*switches)
     deployment.run(None)
-    assert deployment.rows("SELECT name FROM people") == [("Bob Stays",)]
-    assert mentions(deployment, *_TOLD) == set()
-    assert deployment.outcomes() == {"1": "gdpr_removed", "4": "enriched"}
+    assert deployment.rows("SELECT name FROM people") == [("Bob Stays",)] * len(_LATE)
+    told = [_numbered(text, number) for text in _TOLD[:1] for number in range(len(_LATE))]
+    assert mentions(deployment, "Ada Gone", *told) == set()
+    statuses = {
+        f"{name} {i}": s for name in _LATE for i, s in enumerate(("gdpr_removed", "enriched"))
+    }
+    assert deployment.outcomes() == statuses
 
 
 def test_without_an_erased_lead_a_row_that_names_none_is_loaded_as_before(

@@ -44,9 +44,9 @@ def remember_types() -> None:
             function = getattr(module, name)
             remembering = _remembering(function)
             for importer in list(sys.modules.values()):
-                if getattr(importer, "__name__", "").startswith("dlt"):
-                    if vars(importer).get(name) is function:
-                        setattr(importer, name, remembering)
+                is_dlts = getattr(importer, "__name__", "").startswith("dlt")
+                if is_dlts and vars(importer).get(name) is function:
+                    setattr(importer, name, remembering)
 
 
 def _remembering(function: Callable[..., Any]) -> Callable[..., Any]:
