@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from amplemarket_source.run import forget as module
 from amplemarket_source.run.forget import forget
+from amplemarket_source.sandbox import SandboxOptions, SandboxServer
 from amplemarket_source.warehouse.client import Warehouse
 from tests.privacy.people import mentions
+from tests.support.clock import ManualClock
 from tests.support.deployment import Deployment, email_leads
+
+pytestmark = pytest.mark.xdist_group("retention")
 
 _OUTCOMES = (
     "SELECT lead_key, status, enriched_at, request_key FROM enrichment_results ORDER BY lead_key"
@@ -18,23 +26,41 @@ _OUTCOMES = (
 _TOLD = ("ada@ada", "eve@eve", "two words", "notfound1@")
 
 
+@pytest.fixture(scope="module")
+def aged_folder(
+    tmp_path_factory: pytest.TempPathFactory, empty_warehouse: Path
+) -> tuple[Path, datetime]:
+    """A deployment with Ada, Eve and a miss of 40 days ago, Ada's addresses as keys; Bob of now."""
+    folder, clock = tmp_path_factory.mktemp("aged") / "deployment", ManualClock()
+    shutil.copytree(empty_warehouse, folder)
+    with SandboxServer(SandboxOptions(requests_per_minute=None), clock=clock) as server:
+        deployment = Deployment(folder, server, clock)
+        deployment.run(
+            [
+                {"email": "ada@ada.example", "external_id": "ada@ada.example"},
+                {"email": "ADA@ada.example", "title": "CTO", "external_id": "crm-1"},
+                {"linkedin_url": "two words", "external_id": "crm-2"},
+                *email_leads("eve", "notfound1"),
+            ],
+            reveal_email=True,
+            reveal_phone_numbers=True,
+        )
+        clock.advance(40 * 86_400)
+        deployment.run(email_leads("bob"))
+    return folder, clock.now()
+
+
 @pytest.fixture
-def aged(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    """Ada, Eve and a miss of 40 days ago, Ada's addresses as keys; Bob of now."""
-    monkeypatch.setattr(module, "SystemClock", lambda: deployment.clock)
-    deployment.run(
-        [
-            {"email": "ada@ada.example", "external_id": "ada@ada.example"},
-            {"email": "ADA@ada.example", "title": "CTO", "external_id": "crm-1"},
-            {"linkedin_url": "two words", "external_id": "crm-2"},
-            *email_leads("eve", "notfound1"),
-        ],
-        reveal_email=True,
-        reveal_phone_numbers=True,
-    )
-    deployment.clock.advance(40 * 86_400)
-    deployment.run(email_leads("bob"))
-    return deployment
+def aged(
+    tmp_path: Path, aged_folder: tuple[Path, datetime], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Deployment]:
+    """A copy of it, with an API of its own."""
+    folder, now = aged_folder
+    shutil.copytree(folder, tmp_path / "deployment")
+    clock = ManualClock(now)
+    monkeypatch.setattr(module, "SystemClock", lambda: clock)
+    with SandboxServer(SandboxOptions(requests_per_minute=None), clock=clock) as server:
+        yield Deployment(tmp_path / "deployment", server, clock)
 
 
 def test_everyone_older_leaves_every_table_with_the_fields_of_their_leads(aged: Deployment) -> None:
