@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,12 @@ def folder(tmp_path: Path, server: SandboxServer, monkeypatch: pytest.MonkeyPatc
         monkeypatch.delenv(name)
     monkeypatch.setenv("LOAD__TRUNCATE_STAGING_DATASET", "true")
     return tmp_path
+
+
+@pytest.fixture
+def tables(folder: Path, empty_warehouse: Path) -> None:
+    """The database is there, with every table and no row; a first run would make them."""
+    shutil.copy(empty_warehouse / "warehouse.duckdb", folder / "amplemarket.duckdb")
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from amplemarket_source.sandbox import SandboxServer
 from tests.cli.command_line import Command, posts
 from tests.cli.terminal import at_a_terminal
 
+pytestmark = pytest.mark.usefixtures("tables")
+
 QUESTION = "[y/N]"
 
 

@@ -16,6 +16,8 @@ import pytest
 from amplemarket_source.sandbox import SandboxServer, validation
 from tests.cli.command_line import Command, posts, write_leads
 
+pytestmark = pytest.mark.usefixtures("tables")
+
 _NEVER = 1_000_000
 
 

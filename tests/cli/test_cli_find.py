@@ -10,6 +10,8 @@ import pytest
 from amplemarket_source.sandbox import SandboxServer
 from tests.cli.command_line import Command, posts
 
+pytestmark = pytest.mark.usefixtures("tables")
+
 _EMAIL = "ada@site.example"
 _URL = "linkedin.example/in/ada"
 

@@ -9,6 +9,8 @@ import pytest
 from amplemarket_source.sandbox import SandboxServer
 from tests.cli.command_line import Command
 
+pytestmark = pytest.mark.usefixtures("tables")
+
 
 def test_finding_nobody_ends_with_two_and_names_the_database(
     amplemarket: Command, leads: str, folder: Path
@@ -21,6 +23,7 @@ def test_finding_nobody_ends_with_two_and_names_the_database(
 
 
 def test_a_typo_is_refused_and_no_database_is_made(amplemarket: Command, folder: Path) -> None:
+    (folder / "amplemarket.duckdb").unlink()
     typo = amplemarket("forget", "--email", "user2@company-002,example")
     assert typo.exit_code == 2
     assert "cannot be one" in typo.err

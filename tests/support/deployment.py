@@ -81,7 +81,7 @@ class Deployment:
         """The whole of a run; ``leads=None`` resumes only."""
         pipeline = self.pipeline()
         load_pending(pipeline)
-        with self.opened(**settings) as run:
+        with SteppedRun(pipeline, self.settings(**settings), self.clock) as run:
             run.prepare({} if leads is None else {PEOPLE: list(leads)})
             meanwhile(run)
             run.load()
