@@ -11,6 +11,8 @@ from benchmarks.measure import measure
 from benchmarks.tables import agree, memory_table, ways_table
 from benchmarks.ways import WAYS
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_four_ways_agree_on_the_rows(tmp_path: Path) -> None:
     with server() as url:

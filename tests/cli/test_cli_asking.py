@@ -13,7 +13,7 @@ from amplemarket_source.sandbox import SandboxServer
 from tests.cli.command_line import Command, posts
 from tests.cli.terminal import at_a_terminal
 
-pytestmark = pytest.mark.usefixtures("tables")
+pytestmark = [pytest.mark.usefixtures("tables"), pytest.mark.slow]
 
 QUESTION = "[y/N]"
 

@@ -10,7 +10,7 @@ import pytest
 from amplemarket_source.sandbox import SandboxServer
 from tests.cli.command_line import Command, posts
 
-pytestmark = pytest.mark.usefixtures("tables")
+pytestmark = [pytest.mark.usefixtures("tables"), pytest.mark.slow]
 
 _EMAIL = "ada@site.example"
 _URL = "linkedin.example/in/ada"

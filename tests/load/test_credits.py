@@ -11,6 +11,8 @@ from amplemarket_source.model import COMPANIES, PEOPLE
 from tests.support.deployment import Deployment, email_leads
 from tests.support.steps import run_to_the_end
 
+pytestmark = pytest.mark.slow
+
 BOTH = {"reveal_email": True, "reveal_phone_numbers": True}
 AGAIN = {"refresh_after": "0s"}
 ADA_BY_NAME = [{"name": "Ada", "company_domain": "ada.example", "external_id": "by name"}]

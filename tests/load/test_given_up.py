@@ -15,6 +15,8 @@ from amplemarket_source.schema.tables import REQUEST_LEADS
 from tests.support.deployment import Deployment, email_leads
 from tests.support.steps import open_ledger
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _few_tries(monkeypatch: pytest.MonkeyPatch) -> None:

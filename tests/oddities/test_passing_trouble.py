@@ -12,6 +12,8 @@ import pytest
 from amplemarket_source.errors import Unavailable
 from tests.oddities.trial import LEADS, Oddity, Trial, named, trial_of
 
+pytestmark = pytest.mark.slow
+
 _LATER = "the API asks to come back later"
 
 TROUBLE = [

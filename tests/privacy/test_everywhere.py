@@ -13,6 +13,8 @@ from amplemarket_source.working_folder import WorkingFolder
 from tests.privacy.people import answers, mentions, row
 from tests.support.deployment import Deployment
 
+pytestmark = pytest.mark.slow
+
 _ADA = "ada@ada.example"
 _EVERYTHING = (
     "ada@", "Byron", "in/ada-b", "CTO of Gone", "Analyst of numbers", "Girton",

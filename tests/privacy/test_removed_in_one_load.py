@@ -13,6 +13,8 @@ from amplemarket_source.sandbox import Fault
 from tests.privacy.people import answers, mentions, row
 from tests.support.deployment import Deployment
 
+pytestmark = pytest.mark.slow
+
 _ADA = "ada@ada.example"
 _PERSON = {"id": "p1", "name": "Ada Gone", "email": _ADA, "linkedin_url": "linkedin.com/in/ada-1"}
 _BOB = row(person={"id": "p9", "name": "Bob Stays"}, email="bob@bob.example")

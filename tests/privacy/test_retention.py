@@ -18,7 +18,7 @@ from tests.privacy.people import mentions
 from tests.support.clock import ManualClock
 from tests.support.deployment import Deployment, email_leads
 
-pytestmark = pytest.mark.xdist_group("retention")
+pytestmark = [pytest.mark.xdist_group("retention"), pytest.mark.slow]
 
 _OUTCOMES = (
     "SELECT lead_key, status, enriched_at, request_key FROM enrichment_results ORDER BY lead_key"

@@ -22,6 +22,8 @@ from tests.privacy.test_erasure import mentions
 from tests.support.deployment import Deployment, email_leads
 from tests.support.steps import open_ledger
 
+pytestmark = pytest.mark.slow
+
 LEADS = email_leads("ada", "bob")
 ADA = "ada@ada"
 

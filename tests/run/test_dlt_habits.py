@@ -18,6 +18,8 @@ from amplemarket_source.load.guard import refuse_settings
 from amplemarket_source.schema.tables import TABLES
 from tests.support.deployment import Deployment, email_leads
 
+pytestmark = pytest.mark.slow
+
 LEADS = email_leads("ada", "bob")
 DOMAINS = [{"domain": "initech.example"}]
 

@@ -11,6 +11,8 @@ from amplemarket_source.sandbox import SandboxOptions, SandboxServer
 from amplemarket_source.settings import resolve_settings
 from tests.support.deployment import Deployment, email_leads
 
+pytestmark = pytest.mark.slow
+
 LEADS = email_leads("ada")
 
 

@@ -17,6 +17,8 @@ from amplemarket_source.settings import resolve_settings
 from tests.support.clock import ManualClock
 from tests.support.deployment import Deployment, email_leads
 
+pytestmark = pytest.mark.slow
+
 LEADS = email_leads("ada", "bob")
 
 

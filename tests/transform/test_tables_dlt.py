@@ -21,6 +21,8 @@ from amplemarket_source.schema.tables import DATA_TABLES, TABLES
 from tests.transform.generate import Generator
 from tests.transform.harness import Bench, Warehouse, page, person_row
 
+pytestmark = pytest.mark.slow
+
 Row = dict[str, Any]
 
 _MAPS = ("department_headcount", "job_function_headcount")

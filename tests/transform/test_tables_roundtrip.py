@@ -16,6 +16,8 @@ from tests.transform.generate import Consistent, Generator
 from tests.transform.harness import Bench, Warehouse, page
 from tests.transform.loss import check_envelope, lost
 
+pytestmark = pytest.mark.slow
+
 _SETTINGS = settings(
     max_examples=25,
     deadline=None,
