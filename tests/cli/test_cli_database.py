@@ -215,6 +215,7 @@ def test_a_release_names_the_database_in_both_forms(
     assert found.document["destination"] == f"duckdb:///{folder / 'amplemarket.duckdb'}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["o'brien", "a[b] c", "a*b", "100%s", 'do"uble', "back\\slash", "zażółć"],

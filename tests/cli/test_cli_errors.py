@@ -166,6 +166,7 @@ def test_a_full_disk_is_one_line_and_exit_code_7(
     assert amplemarket("run", "people", leads, "--json").document["leads"]["bought"] == 4
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_in_a_load_is_one_line_and_the_next_run_loads(
     amplemarket: Command, leads: str, server: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -213,6 +213,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no getrusage")
 def test_four_times_the_leads_take_no_more_memory(tmp_path: Path) -> None:
     peaks = []

@@ -11,6 +11,8 @@ from amplemarket_source.warehouse import client
 from amplemarket_source.warehouse.client import Warehouse
 from tests.support.deployment import Deployment, email_leads
 
+pytestmark = pytest.mark.slow
+
 BOTH = {"reveal_email": True, "reveal_phone_numbers": True}
 AGAIN = {"refresh_after": "0s"}
 ADA_BY_NAME = [{"name": "Ada", "company_domain": "ada.example", "external_id": "by name"}]

@@ -55,6 +55,7 @@ def test_an_address_erases_by_every_spelling(deployment: Deployment) -> None:
     assert mentions(deployment, "Ada Gone") == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_a_profile_erases_by_every_spelling(
     deployment: Deployment, form: Literal["NFC", "NFD"]
