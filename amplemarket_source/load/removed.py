@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from amplemarket_source.identity import identifier_keys_sql, person_key
+from amplemarket_source.identity import identifier_keys_sql
 from amplemarket_source.model import PEOPLE
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.privacy.erase import erase
+from amplemarket_source.privacy.keys import person_key
 from amplemarket_source.session import Session
 
 __all__ = ["erase_the_removed"]

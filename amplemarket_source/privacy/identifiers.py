@@ -20,7 +20,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from amplemarket_source.identity import (
+from amplemarket_source.model import PEOPLE as PEOPLE_KIND
+from amplemarket_source.privacy.keys import (
     Name,
     Pair,
     identifier_keys_of,
@@ -28,7 +29,6 @@ from amplemarket_source.identity import (
     names,
     person_key,
 )
-from amplemarket_source.model import PEOPLE as PEOPLE_KIND
 from amplemarket_source.schema.table import Table
 from amplemarket_source.schema.tables import (
     ENRICHMENT_REQUESTS,

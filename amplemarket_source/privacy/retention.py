@@ -14,11 +14,11 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from amplemarket_source.identity import person_key
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.model import PEOPLE
 from amplemarket_source.privacy.erase import delete_people, untold_columns
 from amplemarket_source.privacy.identifiers import marks
+from amplemarket_source.privacy.keys import person_key
 from amplemarket_source.schema.tables import (
     ENRICHMENT_RESULTS,
     ERASURES,

@@ -11,7 +11,6 @@ import dlt
 from amplemarket_source.clock import SystemClock
 from amplemarket_source.environment import run_environment
 from amplemarket_source.errors import SettingsError, UsageError
-from amplemarket_source.identity import names
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.load.waves import load_pending
 from amplemarket_source.privacy.erase import erase_meant, finish
@@ -22,6 +21,7 @@ from amplemarket_source.privacy.identifiers import (
     suppressed_keys,
     was_erased,
 )
+from amplemarket_source.privacy.keys import names
 from amplemarket_source.privacy.leftovers import (
     empty_working_folders,
     rewrite_file,

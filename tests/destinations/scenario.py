@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from amplemarket_source.identity import identifier_keys
 from amplemarket_source.load.waves import load_pending
 from amplemarket_source.model import COMPANIES, PEOPLE
 from amplemarket_source.privacy.erase import erase
+from amplemarket_source.privacy.keys import identifier_keys
 from amplemarket_source.report import RunReport
 from amplemarket_source.sandbox.faults import Fault
 from tests.destinations.deployment import WarehouseDeployment

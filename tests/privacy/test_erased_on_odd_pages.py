@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from amplemarket_source.identity import identifier_keys, person_key
 from amplemarket_source.lenient_json import read_rows
+from amplemarket_source.privacy.keys import identifier_keys, person_key
 from amplemarket_source.privacy.redact import Suppressions
 from tests.transform.documents import Deep, Literal, Pairs, encode
 

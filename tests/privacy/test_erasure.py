@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from amplemarket_source.identity import identifier_keys
 from amplemarket_source.model import PEOPLE
 from amplemarket_source.privacy.erase import erase
+from amplemarket_source.privacy.keys import identifier_keys
 from amplemarket_source.privacy.leftovers import scrub_pages
 from amplemarket_source.privacy.redact import Suppressions
 from amplemarket_source.run.forget import forget as forget_person

@@ -9,7 +9,7 @@ import pytest
 
 from amplemarket_source.destination import duckdb
 from amplemarket_source.errors import ExitCode, UsageError
-from amplemarket_source.identity import identifier_keys
+from amplemarket_source.privacy.keys import identifier_keys
 from amplemarket_source.run.forget import forget
 from tests.support.deployment import Deployment, email_leads
 

@@ -12,8 +12,9 @@ import duckdb
 import pytest
 
 from amplemarket_source.errors import UsageError
-from amplemarket_source.identity import identifier_keys, install_identity, keys_quoted, names
+from amplemarket_source.identity import install_identity
 from amplemarket_source.privacy.identifiers import _common
+from amplemarket_source.privacy.keys import identifier_keys, keys_quoted, names
 from amplemarket_source.run.forget import forget
 from tests.privacy.people import answers, mentions, row
 from tests.support.deployment import Deployment

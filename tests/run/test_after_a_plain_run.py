@@ -14,8 +14,8 @@ from amplemarket_source import forget, settled
 from amplemarket_source.destination import duckdb
 from amplemarket_source.environment import WHILE_RUNNING
 from amplemarket_source.errors import Unfinished
-from amplemarket_source.identity import identifier_keys
 from amplemarket_source.load import follow
+from amplemarket_source.privacy.keys import identifier_keys
 from amplemarket_source.sandbox import Fault
 from amplemarket_source.schema.tables import ERASURES
 from tests.privacy.test_erasure import mentions
