@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import filelock
 import pytest
 
 from amplemarket_source.errors import Busy
@@ -18,6 +19,7 @@ from amplemarket_source.load.waves import load_pending
 from amplemarket_source.model import PEOPLE
 from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.warehouse.lease import Lease, is_over, this_run
+from amplemarket_source.working_folder import WorkingFolder
 from tests.support.clock import ManualClock
 from tests.support.deployment import Deployment, email_leads
 from tests.support.steps import open_ledger
@@ -41,6 +43,19 @@ def test_pending_packages_are_left_to_the_run_that_is_loading_them(deployment: D
     pipeline.extract(deployment.source(email_leads("ada")))
     with deployment.opened(), pytest.raises(Busy):
         load_pending(pipeline)
+
+
+def test_whoever_holds_the_folder_is_alone_with_its_packages(deployment: Deployment) -> None:
+    """Before the database is asked, which drops what a run that died was recording."""
+    pipeline = deployment.pipeline("amplemarket_ledger")
+    pipeline.extract([{"request_key": "1"}], table_name="enrichment_requests")
+    pending = pipeline.list_extracted_load_packages()
+    with filelock.FileLock(WorkingFolder.of(deployment.pipeline()).lock):
+        with pytest.raises(Busy):
+            deployment.run(email_leads("ada"))
+        assert pipeline.list_extracted_load_packages() == pending != []
+    deployment.run(email_leads("ada"))
+    assert pipeline.list_extracted_load_packages() == []
 
 
 def test_a_duckdb_file_that_another_process_has_open_is_a_clear_sentence(
