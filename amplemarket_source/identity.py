@@ -23,7 +23,6 @@ lead of every user look new, and be paid for again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -35,7 +34,6 @@ from amplemarket_source.model import COMPANIES, PEOPLE, Kind
 __all__ = [
     "identifier_keys_sql",
     "install_identity",
-    "lead_key",
     "lead_key_sql",
     "normal_columns_sql",
     "quoted_keys_sql",
@@ -254,24 +252,6 @@ def normal_columns_sql(kind: Kind) -> str:
     return ", ".join(
         f"{_NORMAL_FORM[field]}({field}) AS normal_{field}" for field in kind.identifying
     )
-
-
-def lead_key(kind: Kind, fields: Mapping[str, str | None]) -> str:
-    """The key of one lead: 32 lower-case hexadecimal characters, as the SQL would give it.
-
-    Args:
-        kind: people or companies.
-        fields: values by field name; a field that is missing counts as null, others are ignored.
-
-    Example::
-
-        >>> spelt = {"email": " Jane@Acme.example "}
-        >>> lead_key(PEOPLE, spelt) == lead_key(PEOPLE, {"email": "jane@acme.example"})
-        True
-    """
-    given = {field: pa.array([fields.get(field)], pa.string()) for field in kind.identifying}
-    ((key,),) = rows_with_identity(pa.table(given), f"SELECT {lead_key_sql(kind)} FROM given")
-    return str(key)
 
 
 def identifier_keys_sql(prefix: str = "") -> tuple[str, ...]:

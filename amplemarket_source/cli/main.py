@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -142,6 +143,7 @@ class _Teller:
         logger.debug("the command failed", exc_info=error)
         if is_disk_full(error) and not isinstance(error, DestinationError):
             name, code, message = "DiskFull", ExitCode.DESTINATION, _DISK_FULL
+            _give_up_full_output()
         elif isinstance(error, AmplemarketError):
             name, code, message = type(error).__name__, ExitCode(error.exit_code), str(error)
         else:
@@ -155,6 +157,14 @@ class _Teller:
     def _document(self, name: str, message: str, code: ExitCode) -> None:
         if self.as_json:
             click.echo(json_text({"error": name, "message": message, "exit_code": int(code)}))
+
+
+def _give_up_full_output() -> None:
+    """Where standard output is full, Python would try again at its end, and exit with 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 _DISK_FULL = f"T{DISK_FULL[1:]}. What was bought is recorded, and is gone on with."

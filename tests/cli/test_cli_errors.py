@@ -188,7 +188,8 @@ def test_a_full_disk_behind_standard_output_is_told(folder: Path) -> None:
     with Path("/dev/full").open("w") as full:
         found = subprocess.run(
             [sys.executable, "-m", "amplemarket_source.cli.main", "status"],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            # Empty counts as not set: Python keeps what it could not write, and tries again.
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": ""},
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

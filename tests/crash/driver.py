@@ -19,7 +19,6 @@ from dlt.pipeline.pipeline import Pipeline
 from amplemarket_source import amplemarket
 from amplemarket_source.api import EnrichmentApi
 from amplemarket_source.destination import duckdb
-from amplemarket_source.identity import lead_key
 from amplemarket_source.journal import Journal
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.load import removed as load_removed
@@ -29,6 +28,7 @@ from amplemarket_source.pages import SpooledRequest
 from amplemarket_source.schema.tables import TABLES
 from amplemarket_source.settings import resolve_settings
 from amplemarket_source.warehouse.client import Warehouse
+from tests.support.keys import lead_key
 from tests.support.steps import SteppedRun, open_ledger
 
 Matches = Callable[..., bool]

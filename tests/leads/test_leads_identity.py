@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amplemarket_source.identity import install_identity, lead_key, lead_key_sql
+from amplemarket_source.identity import install_identity, lead_key_sql
 from amplemarket_source.model import COMPANIES, KINDS, PEOPLE, Kind
+from tests.support.keys import lead_key
 
 # The machine that runs the suite may be slow; a rule is not.
 RULE = settings(deadline=None)

@@ -13,10 +13,10 @@ import duckdb
 import pytest
 
 from amplemarket_source.errors import InputError
-from amplemarket_source.identity import lead_key
 from amplemarket_source.leads.intake import Intake
 from amplemarket_source.model import COMPANIES, PEOPLE
 from amplemarket_source.workbench import Workbench
+from tests.support.keys import lead_key
 
 from .conftest import SEEN_AT
 

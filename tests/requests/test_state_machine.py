@@ -33,7 +33,6 @@ from hypothesis.stateful import (
 )
 
 from amplemarket_source.errors import Busy
-from amplemarket_source.identity import lead_key
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.model import PEOPLE
 from amplemarket_source.privacy.erase import erase_meant
@@ -42,6 +41,7 @@ from amplemarket_source.run.forget import scrub_pages
 from amplemarket_source.sandbox import Fault, SandboxOptions, SandboxServer, validation
 from tests.support.clock import ManualClock
 from tests.support.deployment import Deployment
+from tests.support.keys import lead_key
 from tests.support.steps import open_ledger
 
 LONG_FORM = "AMPLEMARKET_SEQUENCES"

@@ -15,8 +15,7 @@ from dlt.extract.exceptions import ResourceExtractionError
 from amplemarket_source import amplemarket, enrich
 from amplemarket_source.errors import UsageError, causes
 from amplemarket_source.load.guard import refuse_settings
-from amplemarket_source.schema.tables import TABLES
-from tests.support.deployment import Deployment, email_leads
+from tests.support.deployment import COUNTS, Deployment, email_leads
 
 pytestmark = pytest.mark.slow
 
@@ -32,8 +31,7 @@ def refused(run: Callable[[], object]) -> UsageError:
 
 
 def counts(deployment: Deployment) -> dict[str, int]:
-    counted = (f"SELECT '{name}', count(*) FROM {name}" for name in TABLES)
-    return dict(deployment.rows(" UNION ALL ".join(counted)))
+    return dict(deployment.rows(COUNTS))
 
 
 # --- what is selected is what is bought

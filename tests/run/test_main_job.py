@@ -18,6 +18,7 @@ from amplemarket_source.destination import duckdb
 from amplemarket_source.sandbox import SandboxOptions, SandboxServer
 from amplemarket_source.schema.tables import TABLES
 from amplemarket_source.settings import Settings
+from tests.support.deployment import COUNTS
 
 KEY = "sandbox-key"
 Counts = dict[str, int]
@@ -60,8 +61,7 @@ def rows(pipeline: dlt.Pipeline, sql: str) -> list[tuple[Any, ...]]:
 
 
 def counts(pipeline: dlt.Pipeline) -> Counts:
-    counted = (f"SELECT '{name}', count(*) FROM {name}" for name in TABLES)
-    return dict(rows(pipeline, " UNION ALL ".join(counted)))
+    return dict(rows(pipeline, COUNTS))
 
 
 def posts(server: SandboxServer) -> int:

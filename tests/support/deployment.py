@@ -16,11 +16,15 @@ from amplemarket_source.load.waves import load_pending
 from amplemarket_source.model import PEOPLE
 from amplemarket_source.report import RunReport
 from amplemarket_source.sandbox import SandboxServer
+from amplemarket_source.schema.tables import TABLES
 from amplemarket_source.settings import Settings, resolve_settings
 from tests.support.clock import ManualClock
 from tests.support.steps import SteppedRun
 
-__all__ = ["Deployment", "email_leads"]
+__all__ = ["COUNTS", "Deployment", "email_leads"]
+
+COUNTS = " UNION ALL ".join(f"SELECT '{name}', count(*) FROM {name}" for name in TABLES)
+"""How many rows each table of the contract has; one row for each."""
 
 
 def email_leads(*names: str) -> list[dict[str, str]]:
@@ -98,11 +102,9 @@ class Deployment:
         """Another machine: only the warehouse is left."""
         shutil.rmtree(self.folder / "pipelines", ignore_errors=True)
 
-    def rows(self, *statements: str) -> list[tuple[Any, ...]]:
-        """The rows of the last of the statements, on a connection that is closed again."""
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with self.client() as client:
-            found = [client.execute_sql(statement) for statement in statements]
-        return [tuple(row) for row in found[-1] or []]
+            return [tuple(row) for row in client.execute_sql(sql) or []]
 
     def client(self) -> SqlClientBase[Any]:
         """For statements; made once for each dataset, since dlt takes its time to make one."""

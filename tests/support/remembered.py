@@ -1,4 +1,4 @@
-"""dlt's questions about types, answered once: nearly half of what Python does in a small run.
+"""dlt's questions about types, answered once: a seventh of the processor's time in a small run.
 
 For every setting it resolves and every table it validates, dlt takes apart the same annotations
 anew. The functions depend on nothing but the annotation, so a test process may remember what they

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from amplemarket_source.identity import lead_key
 from amplemarket_source.model import PEOPLE, RequestRecord
 from amplemarket_source.transform.match import Matched, echo_schema, match
 from amplemarket_source.workbench import Workbench
+from tests.support.keys import lead_key
 
 RECORD = RequestRecord("key-1", PEOPLE, "completed", "18", 3, 1.5, 0.0)
 Lead = dict[str, str]
