@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from amplemarket_source.errors import Unavailable
-from tests.oddities.trial import LEADS, Oddity, Trial, named, trial_of
+from tests.oddities.trial import IMPATIENT, LEADS, Oddity, Trial, named, trial_of
 
 pytestmark = pytest.mark.slow
 
@@ -42,13 +42,17 @@ BRIEF = [replace(one, count=2) for one in TROUBLE] + [
 
 @pytest.fixture(scope="module")
 def lasting(tmp_path_factory: pytest.TempPathFactory, empty_warehouse: Path) -> Iterator[Trial]:
-    with trial_of(TROUBLE, tmp_path_factory.mktemp("lasting"), empty_warehouse) as made:
+    with trial_of(
+        TROUBLE, tmp_path_factory.mktemp("lasting"), empty_warehouse, timeouts=IMPATIENT
+    ) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def brief(tmp_path_factory: pytest.TempPathFactory, empty_warehouse: Path) -> Iterator[Trial]:
-    with trial_of(BRIEF, tmp_path_factory.mktemp("brief"), empty_warehouse) as made:
+    with trial_of(
+        BRIEF, tmp_path_factory.mktemp("brief"), empty_warehouse, timeouts=IMPATIENT
+    ) as made:
         yield made
 
 

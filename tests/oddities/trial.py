@@ -27,12 +27,12 @@ from amplemarket_source.sandbox import Fault, SandboxOptions, SandboxServer
 from tests.support.clock import ManualClock
 from tests.support.deployment import Deployment
 
-__all__ = ["LEADS", "Oddity", "Trial", "named", "trial_of"]
+__all__ = ["IMPATIENT", "LEADS", "Oddity", "Trial", "named", "trial_of"]
 
 LEADS = 3
 """Leads of each request, two pages of them."""
 
-_TIMEOUTS = Timeouts(read=0.4, total=0.5)
+IMPATIENT = Timeouts(read=0.4, total=0.5)
 
 
 @dataclass(frozen=True)
@@ -142,17 +142,24 @@ class Trial:
 
 @contextmanager
 def trial_of(
-    oddities: Sequence[Oddity], folder: Path, empty_warehouse: Path, *, later: bool = False
+    oddities: Sequence[Oddity],
+    folder: Path,
+    empty_warehouse: Path,
+    *,
+    later: bool = False,
+    timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
 ) -> Iterator[Trial]:
-    """The runs, made; the server is there until the end.
+    """The runs, made; the server is there until the end. Waits for a retry cost no time.
 
-    Waits for a retry cost no time, and nobody waits long for a byte.
+    Args:
+        timeouts: of each call; `IMPATIENT` where an oddity keeps the client waiting, since a POST
+            that a busy machine is late with would end the run.
     """
     shutil.copytree(empty_warehouse, folder / "deployment")
     clock = _PatientClock()
     options = SandboxOptions(requests_per_minute=None, page_size=2)
     with SandboxServer(options, clock=clock) as server, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(purchase, "ApiClient", partial(ApiClient, timeouts=_TIMEOUTS))
+        patch.setattr(purchase, "ApiClient", partial(ApiClient, timeouts=timeouts))
         trial = Trial(oddities, Deployment(folder / "deployment", server, clock))
         trial.run(later=later)
         yield trial
