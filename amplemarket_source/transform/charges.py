@@ -13,7 +13,8 @@ own charges at the destination and counts them, and so comes to the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -43,6 +44,9 @@ _DUE = {
     "(FROM charges c WHERE c.charge_key = f.charge_key AND c.reason = 'phone')",
 }
 """When somebody found is charged for, by reason."""
+
+_INSERT = "INSERT INTO charges SELECT charge_key, '{}', request_key, found_at FROM found f"
+_ROWS_AT_ONCE = 20_000
 
 
 def note_found(answer: CompletedRequest, found: pa.Table, workbench: Workbench) -> None:
@@ -88,11 +92,20 @@ def priced(
     _read_charges(ledger, workbench)
     # In the order in which the vendor charges: who was found twice has cost the first request.
     requests.sort(key=_time_of)
-    for request in requests:
-        yield {ENRICHMENT_REQUESTS.name: _charged(request, workbench)}
-    for request in requests:
-        key = request.column("request_key")[0].as_py()
-        yield {CHARGES.name: _charges_of(key, workbench, load_id)}
+    keys = [request.column("request_key")[0].as_py() for request in requests]
+    _charge(keys, workbench)
+    counts: dict[str, Counter[str]] = {key: Counter() for key in keys}
+    for key, reason, count in workbench.rows(
+        "SELECT request_key, reason, count(*) FROM charges WHERE list_contains(?, request_key) "
+        "GROUP BY ALL",
+        [keys],
+    ):
+        counts[key][reason] = count
+    for key, request in zip(keys, requests, strict=True):
+        yield {ENRICHMENT_REQUESTS.name: _with_estimates(request, counts[key])}
+    rows = _charges_of(keys, workbench, load_id)
+    for start in range(0, rows.num_rows, _ROWS_AT_ONCE):
+        yield {CHARGES.name: rows.slice(start, _ROWS_AT_ONCE)}
 
 
 def _time_of(request: pa.Table) -> datetime:
@@ -112,21 +125,38 @@ def _read_charges(ledger: Ledger, workbench: Workbench) -> None:
             workbench.append("charges", chunk)
 
 
-def _charged(request: pa.Table, workbench: Workbench) -> pa.Table:
-    """The row of ``enrichment_requests`` with what it came to; its charges go to ``charges``."""
-    key, kind = (request.column(name)[0].as_py() for name in ("request_key", "kind"))
-    for reason, due in _DUE.items():
-        workbench.execute(
-            f"INSERT INTO charges SELECT charge_key, '{reason}', request_key, found_at "
-            f"FROM found f WHERE request_key = ? AND {due}",
-            [key],
-        )
-    counts = dict(
-        workbench.rows(
-            "SELECT reason, count(*) FROM charges WHERE request_key = ? GROUP BY reason", [key]
-        )
+def _charge(request_keys: Sequence[str], workbench: Workbench) -> None:
+    """Add to ``charges`` what the requests, in their order, are charged for."""
+    workbench.execute(
+        "CREATE OR REPLACE TEMP TABLE found_again AS SELECT charge_key FROM found "
+        "WHERE charge_key IS NOT NULL GROUP BY charge_key HAVING count(*) > 1"
     )
-    found = counts.get("found", 0) * kind_named(kind).credits_per_found
+    for reason, due in _DUE.items():
+        # Whom the load found once is charged for whatever the order.
+        workbench.execute(
+            f"{_INSERT.format(reason)} WHERE list_contains(?, request_key) AND "
+            f"coalesce(f.charge_key NOT IN (FROM found_again), true) AND {due}",
+            [list(request_keys)],
+        )
+    if not workbench.rows("FROM found_again LIMIT 1"):
+        return
+    for key in request_keys:
+        for reason, due in _DUE.items():
+            workbench.execute(
+                f"{_INSERT.format(reason)} WHERE request_key = ? "
+                f"AND f.charge_key IN (FROM found_again) AND {due}",
+                [key],
+            )
+
+
+def _with_estimates(request: pa.Table, counts: Mapping[str, int]) -> pa.Table:
+    """The row of ``enrichment_requests`` with what it came to.
+
+    Args:
+        counts: charges by reason.
+    """
+    kind = kind_named(request.column("kind")[0].as_py())
+    found = counts.get("found", 0) * kind.credits_per_found
     for name, estimate in {
         "email_credits_estimated": found + counts.get("email", 0),
         "phone_credits_estimated": float(counts.get("phone", 0)),
@@ -137,16 +167,16 @@ def _charged(request: pa.Table, workbench: Workbench) -> pa.Table:
     return request
 
 
-def _charges_of(request_key: str, workbench: Workbench, load_id: str) -> pa.Table:
-    """Rows of `CHARGES`: what the request was charged, unless a later charge is known."""
+def _charges_of(request_keys: Sequence[str], workbench: Workbench, load_id: str) -> pa.Table:
+    """Rows of `CHARGES`: what the requests were charged, unless a later charge is known."""
     rows = workbench.table(
         """
         SELECT charge_key, reason, request_key, charged_at, $load_id AS _dlt_load_id,
             charge_key || ':' || reason AS _dlt_id
-        FROM charges c WHERE request_key = $request_key AND charge_key IS NOT NULL
+        FROM charges c WHERE list_contains($keys, request_key) AND charge_key IS NOT NULL
         AND NOT EXISTS (FROM charges later WHERE later.charge_key = c.charge_key
             AND later.reason = c.reason AND later.charged_at > c.charged_at)
         """,
-        {"request_key": request_key, "load_id": load_id},
+        {"keys": list(request_keys), "load_id": load_id},
     )
     return rows.select(CHARGES.arrow_schema.names).cast(CHARGES.arrow_schema)
