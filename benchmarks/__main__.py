@@ -20,11 +20,11 @@ import psutil
 
 from benchmarks.measure import Measured, measure
 from benchmarks.plots import plot_memory, plot_rates
-from benchmarks.tables import agree, memory_table, pace_table, ways_table
+from benchmarks.tables import agree, intake_table, memory_table, pace_table, ways_table
 from benchmarks.ways import WAYS
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = ("ways", "memory", "pace")
+PARTS = ("ways", "memory", "pace", "intake")
 
 
 @contextmanager
@@ -80,6 +80,16 @@ def paced(people: int) -> list[Measured]:
         return [_said(measure("benchmarks.scenarios", "pace", url, people, home))]
 
 
+def taken_in(people: int, repeats: int) -> list[Measured]:
+    """A list to a plan, beside the least that Python can do with the same file."""
+    measured = []
+    for _ in range(repeats):
+        for scenario in ("intake", "reader"):
+            with folder() as home:
+                measured.append(_said(measure("benchmarks.scenarios", scenario, "", people, home)))
+    return measured
+
+
 def _said(one: Measured) -> Measured:
     print(
         f"{one.way:6} {one.people:>9,} people  {one.seconds:7.1f} s  "
@@ -120,6 +130,10 @@ def main() -> None:
         measured = paced(arguments.paced)
         raw += measured
         texts.append(pace_table(measured))
+    if "intake" in arguments.parts:
+        measured = taken_in(max(arguments.sizes), arguments.repeats)
+        raw += measured
+        texts.append(intake_table(measured))
     machine = (
         f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GB, "
         f"Python {platform.python_version()}, {datetime.now(timezone.utc):%Y-%m-%d}"

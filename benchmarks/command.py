@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["KEY", "leads", "run_people", "write_leads"]
+__all__ = ["KEY", "leads", "plan_people", "run_people", "write_leads"]
 
 KEY = "sandbox-key"
 
@@ -33,15 +33,27 @@ def run_people(url: str, folder: Path, *options: str) -> dict[str, Any]:
     Raises:
         RuntimeError: it ended with another exit code than 0.
     """
-    from amplemarket_source.cli.main import program
-
     os.environ["SOURCES__AMPLEMARKET__API_KEY"] = KEY
     os.environ["SOURCES__AMPLEMARKET__BASE_URL"] = url
-    arguments = ["run", "people", "leads.csv", "--json", "--quiet", "--reveal-phone-numbers"]
+    return _document(folder, "run", "people", "leads.csv", "--reveal-phone-numbers", *options)
+
+
+def plan_people(folder: Path) -> dict[str, Any]:
+    """``amplemarket plan people leads.csv --json`` in ``folder``; its document.
+
+    Raises:
+        RuntimeError: it ended with another exit code than 0.
+    """
+    return _document(folder, "plan", "people", "leads.csv")
+
+
+def _document(folder: Path, *arguments: str) -> dict[str, Any]:
+    from amplemarket_source.cli.main import program
+
     printed = io.StringIO()
     os.chdir(folder)
     with contextlib.redirect_stdout(printed):
-        exit_code = program(args=[*arguments, *options], standalone_mode=False)
+        exit_code = program(args=[*arguments, "--json", "--quiet"], standalone_mode=False)
     if exit_code:
         raise RuntimeError(f"exit code {exit_code}: {printed.getvalue()[-2000:]}")
     document: dict[str, Any] = json.loads(printed.getvalue())

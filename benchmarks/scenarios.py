@@ -3,6 +3,8 @@
 ``load``   leads to merged tables, for the curve of memory over time
 ``again``  the same leads once more, with every outcome known: nothing to buy
 ``pace``   leads to merged tables with a server that limits calls and answers late
+``intake`` a list to a plan: read, checked, keyed, compared with what is known, cut into requests
+``reader`` the least that Python can do with the same file: `csv.DictReader` and a set of addresses
 
 Run as ``python -m benchmarks.scenarios SCENARIO URL PEOPLE FOLDER``; prints a JSON document with
 ``rows`` by table, ``calls`` to the API and ``seconds`` by stage.
@@ -10,14 +12,20 @@ Run as ``python -m benchmarks.scenarios SCENARIO URL PEOPLE FOLDER``; prints a J
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.command import run_people, write_leads
+from benchmarks.command import plan_people, run_people, write_leads
 
 _NO_LIMIT = "600000"
+_NO_CALLS: dict[str, Any] = {
+    "tables": {},
+    "api": {"calls": {}, "throttled": 0},
+    "seconds": {},
+}
 
 
 def load(url: str, count: int, folder: Path) -> dict[str, Any]:
@@ -37,7 +45,23 @@ def pace(url: str, count: int, folder: Path) -> dict[str, Any]:
     return run_people(url, folder)
 
 
-SCENARIOS = {scenario.__name__: scenario for scenario in (load, again, pace)}
+def intake(url: str, count: int, folder: Path) -> dict[str, Any]:
+    write_leads(folder / "leads.csv", count)
+    document = plan_people(folder)
+    if document["plans"][0]["to_buy"] != count:
+        raise RuntimeError("not every lead is to be bought")
+    return _NO_CALLS
+
+
+def reader(url: str, count: int, folder: Path) -> dict[str, Any]:
+    write_leads(folder / "leads.csv", count)
+    with (folder / "leads.csv").open(newline="") as file:
+        if len({row["email"].strip().lower() for row in csv.DictReader(file)}) != count:
+            raise RuntimeError("not every lead was read")
+    return _NO_CALLS
+
+
+SCENARIOS = {scenario.__name__: scenario for scenario in (load, again, pace, intake, reader)}
 
 if __name__ == "__main__":
     name, url, count, folder = sys.argv[1:]

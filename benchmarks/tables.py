@@ -7,7 +7,7 @@ from statistics import median
 
 from benchmarks.measure import Measured
 
-__all__ = ["agree", "memory_table", "pace_table", "ways_table"]
+__all__ = ["agree", "intake_table", "memory_table", "pace_table", "ways_table"]
 
 CALLS_A_SECOND = 500 / 60
 
@@ -80,6 +80,20 @@ def pace_table(measured: Sequence[Measured]) -> str:
         lines.append(
             f"| {m.people:,} | {m.result['calls']:,} | {m.result['throttled']:,} | {least:.1f} | "
             f"{m.seconds:.1f} | {m.seconds / least:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def intake_table(measured: Sequence[Measured]) -> str:
+    """A list to a plan against reading the file and no more."""
+    lines = ["| rows | way | CPU s | rows per CPU second | peak MB |", "|---:|---|---:|---:|---:|"]
+    people = measured[0].people
+    for name in dict.fromkeys(m.way for m in measured):
+        own = [m for m in measured if m.way == name]
+        cpu = _cpu(measured, name, people)
+        lines.append(
+            f"| {people:,} | {name} | {cpu:.1f} | {people / cpu:,.0f} | "
+            f"{median(m.peak_mb for m in own):.0f} |"
         )
     return "\n".join(lines)
 

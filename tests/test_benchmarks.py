@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import remember, server
+from benchmarks.__main__ import remember, server, taken_in
 from benchmarks.measure import measure
-from benchmarks.tables import agree, memory_table, ways_table
+from benchmarks.tables import agree, intake_table, memory_table, ways_table
 from benchmarks.ways import WAYS
 
 pytestmark = pytest.mark.slow
@@ -29,6 +29,12 @@ def test_the_same_leads_again_buy_nothing_and_leave_the_same_rows() -> None:
     agree([first, second])
     assert first.rows["people"] == 40
     assert "| 40 | nothing to buy |" in memory_table([first, second])
+
+
+def test_a_list_becomes_a_plan() -> None:
+    measured = taken_in(50, repeats=1)
+    assert [m.way for m in measured] == ["intake", "reader"]
+    assert "| 50 | intake |" in intake_table(measured)
 
 
 def test_figures_of_different_work_are_refused(tmp_path: Path) -> None:
