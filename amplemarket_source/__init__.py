@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from amplemarket_source.errors import AmplemarketError
-    from amplemarket_source.leads.read import query_leads
+    from amplemarket_source.leads.databases import query_leads
     from amplemarket_source.run.enrichment import enrich, plan, resume
     from amplemarket_source.run.forget import forget
     from amplemarket_source.run.status import settled, status
@@ -47,7 +47,7 @@ _HOME = {
     "enrich": "run.enrichment",
     "forget": "run.forget",
     "plan": "run.enrichment",
-    "query_leads": "leads.read",
+    "query_leads": "leads.databases",
     "resume": "run.enrichment",
     "settled": "run.status",
     "status": "run.status",

@@ -13,6 +13,9 @@ names and titles    white space (also of the Unicode kind), case, composed accen
 ==================  ===============================================================
 
 A bare LinkedIn slug stays a slug: ``jane-doe`` and ``linkedin.com/in/jane-doe`` are two keys.
+What cannot be a field of its kind, such as ``n/a`` for an address, has a *problem*; it is not sent,
+and no part of the key.
+
 Where somebody is erased more is folded, because no purchase hangs on it: a profile is the same on
 ``de.linkedin.com``, on its sub-pages, percent-encoded and as a bare slug (``profile_key``).
 
@@ -32,8 +35,12 @@ import pyarrow as pa
 from amplemarket_source.model import COMPANIES, PEOPLE, Kind
 
 __all__ = [
+    "LONGEST_VALUE",
+    "field_problems_sql",
+    "identified_sql",
     "identifier_keys_sql",
     "install_identity",
+    "is_plain_sql",
     "lead_key_sql",
     "normal_columns_sql",
     "quoted_keys_sql",
@@ -64,7 +71,17 @@ _QUOTED_URLS = (
     r"linkedin\.com/in/[\pL\pN%_-]+",
 )
 
-_LONGEST_VALUE = 2_000
+_ON_LINKEDIN = r"^([a-z0-9-]+\.)*linkedin\.[a-z]+/+[^/ ]"
+_OF_A_PERSON = r"linkedin\.[a-z]+/+(in|pub)/"
+_OF_A_COMPANY = r"linkedin\.[a-z]+/+(company|school|showcase|organization|groups|jobs|posts|feed)/"
+_NO_SLUG = "('none', 'null', 'nan', 'unknown', 'undefined', 'empty', 'tbd')"
+_PLAIN_DOMAIN = r"([a-z0-9][a-z0-9-]*\.)+[a-z]+"
+_DNS_LABEL = r"[\pL\pN_]([\pL\pM\pN_-]*[\pL\pM\pN_])?"
+_DOMAIN = rf"({_DNS_LABEL}\.)+(xn--[a-z0-9-]+|\pL[\pL\pM]+)"
+_LONGEST_DOMAIN = 253
+
+LONGEST_VALUE = 2_000
+"""Characters of a field; what is longer is no name, and could make the API refuse a request."""
 
 _NORMAL_FORM = {
     "email": "normal_email",
@@ -75,11 +92,18 @@ _NORMAL_FORM = {
     "title": "normal_name",
     "domain": "normal_domain",
 }
+# A name that was given and cannot be one leaves a search for somebody else.
 _ENOUGH = {
     "people": """(normal_email IS NOT NULL OR normal_linkedin_url IS NOT NULL
             OR (coalesce(normal_name, normal_title) IS NOT NULL
+                AND coalesce(problem_name, problem_title) IS NULL
                 AND coalesce(normal_company_domain, normal_company_name) IS NOT NULL))""",
     "companies": "(normal_domain IS NOT NULL OR normal_linkedin_url IS NOT NULL)",
+}
+_INPUT_KIND = {
+    "people": """CASE WHEN normal_email IS NOT NULL THEN 'email'
+            WHEN normal_linkedin_url IS NOT NULL THEN 'linkedin_url' ELSE 'name' END""",
+    "companies": "CASE WHEN normal_domain IS NOT NULL THEN 'domain' ELSE 'linkedin_url' END",
 }
 
 
@@ -110,23 +134,6 @@ def _key_of_normal(kind: Kind) -> str:
     return f"substr(sha256(concat('{kind.name}', chr(30), {parts})), 1, 32)"
 
 
-def _problem_of(kind: Kind) -> str:
-    lengths = ", ".join(f"length({field})" for field in kind.identifying)
-    malformed_email = f"""
-            WHEN email IS NOT NULL
-                AND NOT coalesce(regexp_full_match(normal_email, {_literal(_EMAIL)}), false)
-                THEN 'email_malformed'"""
-    return f"""
-        CASE
-            WHEN greatest({lengths}) > {_LONGEST_VALUE} THEN 'value_too_long'
-            WHEN regexp_matches(concat({", ".join(kind.identifying)}), {_literal(_UNPRINTABLE)})
-                THEN 'unprintable_character'
-            {malformed_email if "email" in kind.identifying else ""}
-            WHEN contains(normal_linkedin_url, ' ') THEN 'linkedin_url_malformed'
-            WHEN NOT {_ENOUGH[kind.name]} THEN 'not_enough_to_identify'
-        END"""
-
-
 def _kind_macros(kind: Kind) -> dict[str, str]:
     fields = ", ".join(kind.identifying)
     normal = ", ".join(f"normal_{field}" for field in kind.identifying)
@@ -134,7 +141,6 @@ def _kind_macros(kind: Kind) -> dict[str, str]:
     return {
         f"{kind.name}_key_of_normal({normal})": _key_of_normal(kind),
         f"{kind.name}_lead_key({fields})": f"{kind.name}_key_of_normal({normalised})",
-        f"{kind.name}_lead_problem({fields}, {normal})": _problem_of(kind),
     }
 
 
@@ -160,6 +166,27 @@ _MACROS: dict[str, str] = {
         nullif(nfc_normalize(replace(lower(upper(folded(value))), 'ß', 'ss')), '')""",
     **_kind_macros(PEOPLE),
     **_kind_macros(COMPANIES),
+    "text_problem(value)": f"""
+        CASE WHEN length(value) > {LONGEST_VALUE} THEN 'value_too_long'
+            WHEN regexp_matches(value, {_literal(_UNPRINTABLE)}) THEN 'unprintable_character'
+        END""",
+    "can_be_email(normal)": f"regexp_full_match(normal, {_literal(_EMAIL)})",
+    "can_be_domain(normal)": f"""
+        length(normal) <= {_LONGEST_DOMAIN} AND CASE
+            WHEN regexp_full_match(normal, {_literal(_PLAIN_DOMAIN)}) THEN true
+            -- A pattern with letters of all scripts takes two hundred times as long.
+            ELSE regexp_full_match(normal, {_literal(_DOMAIN)}) END""",
+    "can_be_slug(normal)": f"""
+        length(normal) > 2 AND regexp_matches(normal, {_literal(_SLUG)})
+            AND normal NOT IN {_NO_SLUG}""",
+    "can_be_profile(normal)": f"""
+        can_be_slug(normal) OR (regexp_matches(normal, {_literal(_ON_LINKEDIN)})
+            AND NOT contains(normal, ' ')
+            AND NOT regexp_matches(normal, {_literal(_OF_A_COMPANY)}))""",
+    "can_be_page(normal)": f"""
+        can_be_slug(normal) OR (regexp_matches(normal, {_literal(_ON_LINKEDIN)})
+            AND NOT contains(normal, ' ')
+            AND NOT regexp_matches(normal, {_literal(_OF_A_PERSON)}))""",
     "email_key(value)": _let(
         "normal",
         "normal_email(value)",
@@ -208,12 +235,9 @@ def install_identity(connection: duckdb.DuckDBPyConnection) -> None:
     give 32 hexadecimal characters; null and ``''`` count the same. ``lead_id(lead_key,
     external_id)`` tells null from ``''``.
 
-    Where many leads pass, :func:`normal_columns_sql` computes the normal forms once, and
-    ``people_key_of_normal`` and ``companies_key_of_normal`` take them. ``people_lead_problem``
-    and ``companies_lead_problem`` take the fields and then the normal forms; they give null for a
-    lead that can be sent and else a reason: ``value_too_long`` (2,000 characters),
-    ``unprintable_character``, ``email_malformed``, ``linkedin_url_malformed``,
-    ``not_enough_to_identify``.
+    Where many leads pass, :func:`normal_columns_sql` computes the normal forms once,
+    :func:`field_problems_sql` what is wrong with each field, and ``people_key_of_normal`` and
+    ``companies_key_of_normal`` take the normal forms.
 
     Example::
 
@@ -252,6 +276,51 @@ def normal_columns_sql(kind: Kind) -> str:
     return ", ".join(
         f"{_NORMAL_FORM[field]}({field}) AS normal_{field}" for field in kind.identifying
     )
+
+
+_CAN_BE = {
+    "people": {
+        "email": "can_be_email",
+        "linkedin_url": "can_be_profile",
+        "company_domain": "can_be_domain",
+    },
+    "companies": {"domain": "can_be_domain", "linkedin_url": "can_be_page"},
+}
+
+
+def field_problems_sql(kind: Kind) -> str:
+    """A select list that adds ``problem_<field>``, over the fields, their normal forms, and
+    ``is_plain`` (`is_plain_sql`).
+
+    Null where the field can be sent or says nothing; else ``value_too_long``,
+    ``unprintable_character`` or ``<field>_malformed``. The API would refuse a whole request for
+    some of it, and search for others in vain (api-notes: lead-keys, domains).
+    """
+
+    def problem(field: str) -> str:
+        kinds = [f"CASE WHEN NOT is_plain THEN text_problem({field}) END"]
+        if check := _CAN_BE[kind.name].get(field):
+            kinds.append(f"CASE WHEN NOT {check}(normal_{field}) THEN '{field}_malformed' END")
+        return (
+            f"CASE WHEN normal_{field} IS NOT NULL THEN coalesce({', '.join(kinds)}) END "
+            f"AS problem_{field}"
+        )
+
+    return ", ".join(problem(field) for field in kind.identifying)
+
+
+def is_plain_sql(kind: Kind) -> str:
+    """Whether no field has a problem that any text may have: one look at all of them together."""
+    fields = ", ".join(kind.identifying)
+    return f"text_problem(concat({fields})) IS NULL"
+
+
+def identified_sql(kind: Kind) -> tuple[str, str]:
+    """Whether the fields that can be sent identify anybody, and ``input_kind``: by which.
+
+    Over ``normal_<field>``, null where the field has a problem, and ``problem_<field>``.
+    """
+    return _ENOUGH[kind.name], _INPUT_KIND[kind.name]
 
 
 def identifier_keys_sql(prefix: str = "") -> tuple[str, ...]:

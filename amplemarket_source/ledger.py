@@ -36,17 +36,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from importlib.metadata import version
 from typing import Any
 
 import pyarrow as pa
 
-from amplemarket_source.model import LEAD_FIELDS, Batch, Buyer, Kind, RequestRecord, kind_named
+from amplemarket_source.model import (
+    LEAD_FIELDS,
+    Batch,
+    Buyer,
+    Kind,
+    RequestRecord,
+    RunMark,
+    kind_named,
+)
 from amplemarket_source.schema.table import Table
 from amplemarket_source.schema.tables import (
     BOOKKEEPING,
     CHARGES,
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
+    ENRICHMENT_RUNS,
     LEADS,
     REQUEST_LEADS,
 )
@@ -75,8 +85,29 @@ class Ledger:
     def __init__(self, warehouse: Warehouse) -> None:
         self.warehouse = warehouse
         # The youngest table: where it is missing, so may be others, and columns of them.
-        if not warehouse.has_table(CHARGES.name):
-            self.load({table: [] for table in (*BOOKKEEPING, REQUEST_LEADS, CHARGES)})
+        if not warehouse.has_table(ENRICHMENT_RUNS.name):
+            tables = (*BOOKKEEPING, REQUEST_LEADS, CHARGES)
+            self.load({table: [] for table in tables if table is not ENRICHMENT_RUNS})
+            self._fill_input_kind()
+            # Last: a process that dies before begins anew.
+            self.load({ENRICHMENT_RUNS: []})
+
+    def _fill_input_kind(self) -> None:
+        """Of what versions before have recorded, as far as it can still be told."""
+        leads, results = (self.warehouse.name(t.name) for t in (LEADS, ENRICHMENT_RESULTS))
+        self.warehouse.rows(
+            f"UPDATE {leads} SET input_kind = CASE "
+            "WHEN kind = 'companies' AND domain IS NOT NULL THEN 'domain' "
+            "WHEN kind = 'people' AND email IS NOT NULL THEN 'email' "
+            "WHEN linkedin_url IS NOT NULL THEN 'linkedin_url' "
+            "WHEN name IS NOT NULL OR title IS NOT NULL THEN 'name' END "
+            "WHERE input_kind IS NULL"
+        )
+        self.warehouse.rows(
+            f"UPDATE {results} SET input_kind = (SELECT max(l.input_kind) FROM {leads} l "
+            f"WHERE l.kind = {results}.kind AND l.lead_key = {results}.lead_key) "
+            "WHERE input_kind IS NULL"
+        )
 
     def load(self, tables: Mapping[Table, Iterable[pa.Table]]) -> None:
         """Load rows of bookkeeping tables, merged by their keys."""
@@ -91,19 +122,27 @@ class Ledger:
         rows = self.warehouse.rows(
             "SELECT request_key, kind, status, request_id, lead_count, email_credits_max, "
             "phone_credits_max, submitted_at, reveal_email, reveal_phone_numbers, account_id, "
-            f"origin FROM {requests} WHERE status <> 'dropped' AND NOT "
+            f"origin, run_key, label FROM {requests} WHERE status <> 'dropped' AND NOT "
             f"(loaded_at IS NOT NULL AND _dlt_load_id IN "
             f"(SELECT load_id FROM {loads} WHERE status = 0)) ORDER BY request_key"
         )
         return [_record(row) for row in rows]
 
-    def spending_by_status(self) -> list[tuple[str, int, float | None, float | None]]:
-        """``status, requests, email credits, phone credits`` (estimated) of all requests."""
+    def spending(self) -> list[tuple[str, str | None, int, int, float, float]]:
+        """``status, label, requests, leads, email credits, phone credits`` of all requests.
+
+        The credits are estimates.
+        """
         rows = self.warehouse.rows(
-            "SELECT status, count(*), sum(email_credits_estimated), sum(phone_credits_estimated) "
-            f"FROM {self.warehouse.name(ENRICHMENT_REQUESTS.name)} GROUP BY status ORDER BY status"
+            "SELECT status, label, count(*), sum(lead_count), sum(email_credits_estimated), "
+            "sum(phone_credits_estimated) "
+            f"FROM {self.warehouse.name(ENRICHMENT_REQUESTS.name)} "
+            "GROUP BY status, label ORDER BY status, label"
         )
-        return [(row[0], row[1], row[2], row[3]) for row in rows]
+        return [
+            (row[0], row[1], row[2], int(row[3] or 0), float(row[4] or 0), float(row[5] or 0))
+            for row in rows
+        ]
 
     def leads_not_bought(self) -> int:
         """Leads that the last run planned and did not buy: it was stopped before their POST."""
@@ -150,7 +189,7 @@ class Ledger:
         ]
         return [lead for lead in leads if any(name in lead for name in kind.identifying)]
 
-    def intend(self, batch: Batch, buyer: Buyer) -> None:
+    def intend(self, batch: Batch, buyer: Buyer, run: RunMark) -> None:
         """Insert the intent to buy; returns once the destination has it."""
         self.warehouse.insert(
             ENRICHMENT_REQUESTS,
@@ -165,8 +204,38 @@ class Ledger:
                 "origin": buyer.origin,
                 "reveal_email": batch.reveal_email,
                 "reveal_phone_numbers": batch.reveal_phone_numbers,
+                "label": run.label,
+                "run_key": run.run_key,
                 "_dlt_id": batch.request_key,
             },
+        )
+
+    def begin_run(self, run: RunMark, command: str, at: datetime) -> None:
+        """Record that a run has started."""
+        self.warehouse.insert(
+            ENRICHMENT_RUNS,
+            {
+                "run_key": run.run_key,
+                "command": command,
+                "label": run.label,
+                "started_at": at,
+                "version": version("dlt-source-amplemarket"),
+                "_dlt_id": run.run_key,
+            },
+        )
+
+    def end_run(self, run: RunMark, figures: Mapping[str, float], at: datetime) -> None:
+        """Record how a run has ended.
+
+        Args:
+            figures: columns of ``enrichment_runs``, such as ``exit_code``.
+        """
+        given = {**figures, "finished_at": at}
+        self.warehouse.rows(
+            f"UPDATE {self.warehouse.name(ENRICHMENT_RUNS.name)} "
+            f"SET {', '.join(f'{name} = %s' for name in given)} WHERE run_key = %s",
+            *given.values(),
+            run.run_key,
         )
 
     def accepted(self, request_key: str, request_id: str, at: datetime) -> None:
@@ -268,8 +337,9 @@ class Ledger:
         if not request_keys:
             return
         yield from self.warehouse.read(
-            f"SELECT lead_key, {', '.join(LEAD_FIELDS)} FROM {self.warehouse.name(LEADS.name)} "
-            f"WHERE lead_key IN (SELECT lead_key FROM {self.warehouse.name(REQUEST_LEADS.name)} "
+            f"SELECT lead_key, input_kind, {', '.join(LEAD_FIELDS)} "
+            f"FROM {self.warehouse.name(LEADS.name)} WHERE lead_key IN "
+            f"(SELECT lead_key FROM {self.warehouse.name(REQUEST_LEADS.name)} "
             f"WHERE request_key IN ({_marks(request_keys)}))",
             *request_keys,
         )
@@ -296,7 +366,7 @@ class Ledger:
 
 def _record(row: tuple[Any, ...]) -> RequestRecord:
     key, kind_name, status, request_id, leads, email, phone, submitted_at, *rest = row
-    reveal_email, reveal_phone_numbers, account_id, origin = rest
+    reveal_email, reveal_phone_numbers, account_id, origin, run_key, label = rest
     kind = kind_named(kind_name)
     if reveal_email is None:
         # Recorded before the flags were: the worst case says what was asked for. It was no exact
@@ -315,6 +385,7 @@ def _record(row: tuple[Any, ...]) -> RequestRecord:
         reveal_email=bool(reveal_email),
         reveal_phone_numbers=bool(reveal_phone_numbers),
         buyer=Buyer(account_id, origin),
+        run=RunMark(run_key, label) if run_key is not None else None,
     )
 
 

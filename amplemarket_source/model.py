@@ -39,6 +39,7 @@ __all__ = [
     "Period",
     "Plan",
     "RequestRecord",
+    "RunMark",
     "Status",
     "kind_named",
 ]
@@ -202,11 +203,25 @@ NOBODY = Buyer(None, None)
 
 
 @dataclass(frozen=True)
+class RunMark:
+    """Which run something belongs to.
+
+    Attributes:
+        run_key: made when the run starts.
+        label: who or what it is for, as the user says; None where nobody said.
+    """
+
+    run_key: str
+    label: str | None = None
+
+
+@dataclass(frozen=True)
 class RequestRecord:
     """A row of ``enrichment_requests``, as far as a run needs it.
 
     Attributes:
         buyer: who alone can ask for its answers.
+        run: that bought it; None of one that was recorded before runs were.
     """
 
     request_key: str
@@ -220,6 +235,7 @@ class RequestRecord:
     reveal_email: bool = False
     reveal_phone_numbers: bool = False
     buyer: Buyer = NOBODY
+    run: RunMark | None = None
 
     @property
     def credits_at_stake(self) -> float:
@@ -249,6 +265,9 @@ class KindPlan:
             a decision (``amplemarket release``).
         to_buy: leads that would be sent.
         hit_rate: share of the leads asked for so far that were found; None before the first.
+        incomplete: valid rows of which some field cannot be sent; it is in ``rejects``.
+        columns: what was taken for what: our name of a column, and the input's.
+        ignored_columns: columns of the input that are not read.
     """
 
     kind: str
@@ -262,6 +281,8 @@ class KindPlan:
     to_buy: int
     requests_per_minute: float
     hit_rate: float | None = None
+    incomplete: int = 0
+    columns: dict[str, list[str]] = field(default_factory=dict)
     ignored_columns: tuple[str, ...] = ()
     batches: tuple[Batch, ...] = field(default=(), repr=False)
 

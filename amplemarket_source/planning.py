@@ -7,7 +7,8 @@ for that. `record_plan` writes what has to be there before the first POST.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
@@ -31,12 +32,18 @@ from amplemarket_source.model import (
     RequestRecord,
 )
 from amplemarket_source.schema.rejects import INPUT_REJECT_ID_SQL
-from amplemarket_source.schema.table import Table
+from amplemarket_source.schema.table import Column, Table
 from amplemarket_source.schema.tables import LEADS, REJECTS, REQUEST_LEADS
 from amplemarket_source.settings import Settings
 from amplemarket_source.workbench import Workbench, text_literal
 
-__all__ = ["decide", "erased_lead_keys", "read_known", "record_plan"]
+__all__ = [
+    "decide",
+    "erased_lead_keys",
+    "read_known",
+    "record_plan",
+    "take_up_former_keys",
+]
 
 
 _ROWS_IN_LOAD, _ROWS_IN_GROUP = 100_000, 10_000
@@ -57,7 +64,34 @@ def read_known(workbench: Workbench, ledger: Ledger) -> None:
         for chunk in ledger.known_lead_ids(kind):
             workbench.append("known_leads", chunk)
     for chunk in ledger.request_leads():
-        workbench.append("request_leads", chunk)
+        workbench.append("request_leads", chunk, "*, NULL")
+
+
+def take_up_former_keys(workbench: Workbench) -> None:
+    """Give leads the key that earlier versions gave them, where the ledger knows them by it.
+
+    What cannot be a domain was sent as it was, and is in the keys of that time; the leads are the
+    same, and are not bought again.
+    """
+    if not workbench.rows("SELECT 1 FROM leads_to_ask WHERE former_key IS NOT NULL LIMIT 1"):
+        return
+    workbench.execute("""
+        CREATE OR REPLACE TEMP TABLE taken_up AS
+        SELECT a.kind, a.lead_key, a.former_key FROM leads_to_ask a
+        WHERE a.former_key IN (
+                SELECT lead_key FROM known WHERE known.kind = a.kind
+                UNION ALL SELECT lead_key FROM request_leads)
+            AND a.lead_key NOT IN (SELECT lead_key FROM known WHERE known.kind = a.kind)""")
+    for table, also in (
+        ("leads", ", lead_id = lead_id(taken_up.former_key, external_id)"),
+        ("leads_to_ask", ""),
+    ):
+        workbench.execute(f"""
+            UPDATE {table} SET lead_key = taken_up.former_key{also} FROM taken_up
+            WHERE {table}.kind = taken_up.kind AND {table}.lead_key = taken_up.lead_key""")
+    workbench.execute("""
+        UPDATE lead_rejects SET lead_key = taken_up.former_key FROM taken_up
+        WHERE lead_rejects.lead_key = taken_up.lead_key""")
 
 
 def erased_lead_keys(workbench: Workbench) -> list[str]:
@@ -104,7 +138,7 @@ def decide(
     workbench.execute(
         f"""
         INSERT INTO decided
-        SELECT $kind, a.lead_key, a.position, CASE
+        SELECT $kind, a.lead_key, a.input_kind, a.position, CASE
             WHEN k.status = 'gdpr_removed' OR {suppressed} THEN 'suppressed'
             WHEN s.held THEN 'held'
             WHEN s.lead_key IS NOT NULL THEN 'in_flight'
@@ -139,6 +173,8 @@ def decide(
         to_buy=counts.get("to_buy", 0),
         requests_per_minute=settings.requests_per_minute,
         hit_rate=_hit_rate(workbench, kind),
+        incomplete=intake.incomplete,
+        columns=intake.columns,
         ignored_columns=intake.ignored_columns,
         batches=_cut_into_batches(workbench, kind, settings, now),
     )
@@ -188,10 +224,13 @@ def _cut_into_batches(
     workbench.execute(
         "CREATE OR REPLACE TEMP TABLE batched AS SELECT "
         "format('{}-{:04d}', ?, 1 + (row_number() OVER (ORDER BY position) - 1) // ?) "
-        "AS request_key, lead_key, position FROM decided WHERE decision = 'to_buy' AND kind = ?",
+        "AS request_key, lead_key, input_kind, position FROM decided "
+        "WHERE decision = 'to_buy' AND kind = ?",
         [prefix, settings.leads_per_request, kind.name],
     )
-    workbench.execute("INSERT INTO request_leads SELECT request_key, lead_key FROM batched")
+    workbench.execute(
+        "INSERT INTO request_leads SELECT request_key, lead_key, input_kind FROM batched"
+    )
     sizes = workbench.rows(
         "SELECT request_key, count(*), min(position), max(position) FROM batched "
         "GROUP BY 1 ORDER BY 1"
@@ -210,7 +249,12 @@ def _cut_into_batches(
 
 
 def record_plan(
-    plan: Plan, workbench: Workbench, ledger: Ledger, memory: MemoryBudget, now: datetime
+    plan: Plan,
+    workbench: Workbench,
+    ledger: Ledger,
+    memory: MemoryBudget,
+    now: datetime,
+    kept: Collection[str] = (),
 ) -> dict[str, int]:
     """Load the input rows not seen before, the invalid ones, and which lead goes where.
 
@@ -218,13 +262,17 @@ def record_plan(
     anywhere, and an ``external_id`` that does. Where there is nothing new, nothing
     is loaded, so a run with nothing to buy costs no load.
 
+    Args:
+        kept: columns of the input that ``leads`` gets as well.
+
     Returns:
         The rows that went into ``leads`` and ``rejects``.
 
     Raises:
         DestinationError: it could not be recorded; nothing was bought.
     """
-    queries = _queries_of_new_rows(plan, workbench, now)
+    leads = _leads_table(kept)
+    queries = _queries_of_new_rows(plan, leads, kept, workbench, now)
     with workbench.scratch("plan") as folder:
         with memory.stage("plan"):
             counts = {table: _count(workbench, *query) for table, query in queries.items()}
@@ -242,25 +290,44 @@ def record_plan(
         }:
             with memory.stage("merge"):
                 ledger.load(part)
-    return {table.name: counts[table] for table in (LEADS, REJECTS)}
+    return {table.name: counts[table] for table in (leads, REJECTS)}
+
+
+def _leads_table(kept: Collection[str]) -> Table:
+    """``leads`` with the columns that the user keeps; nobody knows what is in them."""
+    about = "Kept from the input (keep_columns), as it was when the row was first seen"
+    columns = (Column(name, description=about, personal=True) for name in kept)
+    return replace(LEADS, columns=(*LEADS.columns, *columns))
+
+
+def _json_path(name: str) -> str:
+    return f'$."{name}"'
 
 
 Query = tuple[str, dict[str, object]]
 
 
-def _queries_of_new_rows(plan: Plan, workbench: Workbench, now: datetime) -> dict[Table, Query]:
+def _queries_of_new_rows(
+    plan: Plan, leads: Table, kept_columns: Collection[str], workbench: Workbench, now: datetime
+) -> dict[Table, Query]:
     quotes_erased = _names_erased_sql(workbench, "raw")
+    in_external_id = _names_erased_sql(workbench, "external_id")
     is_erased = _names_erased_sql(workbench, "l.external_id")
+    kept = "".join(
+        f"CASE WHEN d.decision = 'suppressed' THEN NULL ELSE json_extract_string(l.kept, "
+        f"{text_literal(_json_path(name))}) END AS {name}, "
+        for name in kept_columns
+    )
     unless_erased = ", ".join(
         f"CASE WHEN d.decision = 'suppressed' THEN NULL ELSE l.{name} END AS {name}"
         for name in LEAD_FIELDS
     )
     return {
-        LEADS: (
+        leads: (
             f"""
             SELECT l.lead_id, l.lead_key,
                 CASE WHEN NOT {is_erased} THEN l.external_id END AS external_id,
-                l.kind, {unless_erased},
+                l.kind, l.input_kind, {unless_erased}, {kept}
                 l.first_seen_at, '' AS _dlt_load_id, l.lead_id AS _dlt_id
             FROM leads l LEFT JOIN decided d USING (kind, lead_key)
             WHERE l.lead_id NOT IN (SELECT lead_id FROM known_leads)
@@ -269,12 +336,15 @@ def _queries_of_new_rows(plan: Plan, workbench: Workbench, now: datetime) -> dic
         ),
         REJECTS: (
             f"""
-            SELECT DISTINCT ON (reject_id) * FROM (
-                SELECT {INPUT_REJECT_ID_SQL} AS reject_id, 'lead' AS stage, reason, lead_key,
-                    NULL::TEXT AS entity_id,
-                    CASE WHEN NOT {quotes_erased} THEN raw END AS raw,
-                    $now::TIMESTAMPTZ AS rejected_at,
-                    '' AS _dlt_load_id, reject_id AS _dlt_id
+            SELECT {INPUT_REJECT_ID_SQL} AS reject_id, stage, reason, source, line,
+                CASE WHEN NOT is_erased THEN external_id END AS external_id, lead_key,
+                NULL::TEXT AS entity_id, CASE WHEN NOT is_erased THEN raw END AS raw,
+                $now::TIMESTAMPTZ AS rejected_at, '' AS _dlt_load_id, reject_id AS _dlt_id
+            FROM (
+                SELECT *, {quotes_erased} OR coalesce({in_external_id}, false)
+                        OR coalesce(lead_key IN ({_ERASED}), false) AS is_erased,
+                    row_number() OVER (
+                        PARTITION BY source, reason, raw ORDER BY position) AS occurrence
                 FROM lead_rejects)
             """,
             {"now": now},

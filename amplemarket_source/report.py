@@ -278,6 +278,22 @@ class RunReport:
             needs_a_person=self.needs_a_person,
         )
 
+    def figures(self) -> dict[str, float]:
+        """The columns of ``enrichment_runs`` that count something."""
+        kinds = self.plan.kinds
+        return {
+            "leads_read": sum(kind.read for kind in kinds),
+            "leads_invalid": sum(kind.invalid for kind in kinds),
+            "leads_known": sum(kind.fresh for kind in kinds),
+            "leads_bought": self.leads_bought,
+            "leads_not_bought": self.leads_not_bought,
+            "requests_bought": self.requests_bought,
+            "requests_held": len(self.held_requests),
+            "email_credits_estimated": float(self.credits.get("email_credits_estimated", 0)),
+            "phone_credits_estimated": float(self.credits.get("phone_credits_estimated", 0)),
+            "rows_loaded": self.rows.total(),
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, as ``amplemarket run --json`` prints it."""
         calls = self._calls

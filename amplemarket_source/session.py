@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from uuid import uuid4
 
 import dlt
 
@@ -22,6 +23,7 @@ from amplemarket_source.errors import Busy
 from amplemarket_source.journal import Journal
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.memory import MemoryBudget
+from amplemarket_source.model import RunMark
 from amplemarket_source.pages import Spool
 from amplemarket_source.privacy.erase import finish
 from amplemarket_source.privacy.late import erase_again
@@ -44,6 +46,7 @@ class Session:
         clock: its ``stop`` ends the run: whoever waits is woken, a call under way is left to
             finish, what is in flight stays for the next run.
         report: what the run did so far.
+        run: the mark of this run on what it writes.
         warehouse: the destination, to which nobody else writes now.
         ledger: the record of purchases in it.
         journal: the instants around each POST, on this disk.
@@ -58,6 +61,7 @@ class Session:
     settings: Settings
     clock: StoppableClock
     report: RunReport
+    run: RunMark
     warehouse: Warehouse
     ledger: Ledger
     journal: Journal
@@ -110,6 +114,7 @@ def open_session(
             settings=settings,
             clock=clock,
             report=report,
+            run=RunMark(f"{clock.now():%Y%m%d-%H%M%S}-{uuid4().hex[:8]}", settings.label),
             warehouse=warehouse,
             ledger=ledger,
             journal=Journal(folder.journal),

@@ -9,16 +9,17 @@ from __future__ import annotations
 import math
 import re
 from datetime import timedelta
-from typing import Any, Literal, Optional, get_args
+from typing import Annotated, Any, Dict, List, Literal, Optional, get_args  # noqa: UP035 - dlt evaluates them
 
 import dlt
 from dlt.common.configuration import configspec, resolve_configuration
 from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.common.configuration.specs import BaseConfiguration
-from dlt.common.configuration.specs.base_configuration import extract_inner_hint
+from dlt.common.configuration.specs.base_configuration import NotResolved, extract_inner_hint
 from dlt.common.typing import TSecretStrValue
 
 from amplemarket_source.errors import SettingsError
+from amplemarket_source.headers import ColumnMap
 from amplemarket_source.model import DEFAULT_BASE_URL, NO_API_KEY, Period
 from amplemarket_source.schema.registry import SchemaContract
 
@@ -44,6 +45,13 @@ MAX_REQUESTS_IN_FLIGHT = 16
 NO_KEY_NEEDED = "not-needed"
 """The key of what never calls the API."""
 
+_LONGEST_LABEL = 200
+_FULL_NAME_ONLY: dict[str, type] = {
+    "label": str,
+    "columns": dict,
+    "keep_columns": list,
+    "encoding": str,
+}
 _LARGEST_REQUEST = 10_000  # the safer of the guide's two figures (api-notes: batch-size)
 _AGE = re.compile(r"\s*(\d+)\s*([smhdw])\s*")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -72,6 +80,13 @@ class Settings(BaseConfiguration):
     poll_timeout: str = "1h"
     on_ambiguous: Literal["hold", "resubmit"] = "hold"
     schema_contract: Optional[Any] = None  # noqa: UP045
+    max_invalid: float = 0.5
+    # Not dlt's to look for: it would take COLUMNS, LABEL and ENCODING of the environment for them,
+    # and terminals set the first (api-notes: dlt-bare-names).
+    label: Annotated[Optional[str], NotResolved()] = None  # noqa: UP045
+    columns: Annotated[Optional[Dict[str, Any]], NotResolved()] = None  # noqa: UP006, UP045
+    keep_columns: Annotated[Optional[List[str]], NotResolved()] = None  # noqa: UP006, UP045
+    encoding: Annotated[Optional[str], NotResolved()] = None  # noqa: UP045
 
     def on_resolved(self) -> None:
         """Refuse what cannot be, before anything is sent.
@@ -90,7 +105,12 @@ class Settings(BaseConfiguration):
             raise _wrong("max_credits", "must be a number, 0 or more")
         if self.max_credits_per not in get_args(Period):
             raise _wrong("max_credits_per", "must be run, day or month")
+        if not 0 <= self.max_invalid <= 1:
+            raise _wrong("max_invalid", "must be a share from 0 to 1")
+        if self.label is not None and (len(self.label) > _LONGEST_LABEL or "\n" in self.label):
+            raise _wrong("label", f"must be one line of at most {_LONGEST_LABEL} characters")
         SchemaContract.of(self.schema_contract)
+        _ = self.column_map
         for name in ("refresh_after", "retry_not_found_after", "poll_timeout"):
             value = getattr(self, name)
             if value is not None:
@@ -103,6 +123,11 @@ class Settings(BaseConfiguration):
             setattr(changed, name, value)
         changed.on_resolved()
         return changed
+
+    @property
+    def column_map(self) -> ColumnMap:
+        """What the user says of the columns of an input."""
+        return ColumnMap(self.columns or {}, tuple(self.keep_columns or ()))
 
     @property
     def refresh_age(self) -> timedelta | None:
@@ -161,7 +186,16 @@ def resolve_settings(section: str = SECTIONS[-1], **explicit: Any) -> Settings:
                 f"sources.{section} has a base_url and no api_key, and the key of another section "
                 f"is not sent to its address. Set sources.{section}.api_key."
             )
-        return resolve_configuration(Settings(), sections=SECTIONS, explicit_value={**own, **given})
+        found = {**own, **given}
+        settings = resolve_configuration(
+            Settings(),
+            sections=SECTIONS,
+            explicit_value={name: found[name] for name in found if name not in _FULL_NAME_ONLY},
+        )
+        named = {**_named_in(SECTIONS[-1]), **_named_in(section), **found}
+        return settings.with_changes(
+            **{name: value for name, value in named.items() if name in _FULL_NAME_ONLY}
+        )
     except SettingsError as error:
         raise SettingsError(_in_section(str(error), section)) from None
     except ConfigurationException as error:
@@ -177,6 +211,19 @@ def resolve_settings(section: str = SECTIONS[-1], **explicit: Any) -> Settings:
         raise SettingsError(
             f"sources.{section}.{name or '?'}: the value has the wrong type."
         ) from None
+
+
+def _named_in(section: str) -> dict[str, Any]:
+    """The settings that only their full name means, as ``sources.<section>`` has them."""
+    found = {name: _named(section, name) for name in _FULL_NAME_ONLY}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _named(section: str, name: str) -> Any:
+    try:
+        return dlt.config.get(f"{SECTIONS[0]}.{section}.{name}", _FULL_NAME_ONLY[name])
+    except (ConfigurationException, ValueError):
+        raise _wrong(name, "the value has the wrong type") from None
 
 
 def _said_in(section: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from typing import Any, Literal, Optional
+from typing import Any, Dict, List, Literal, Optional  # noqa: UP035 - dlt evaluates them
 
 import dlt
 from dlt.common.configuration import configspec
@@ -21,7 +21,7 @@ from amplemarket_source.load.guard import selected_kinds
 from amplemarket_source.load.resources import read_requests, resources
 from amplemarket_source.model import COMPANIES, PEOPLE, Kind
 from amplemarket_source.report import RunReport
-from amplemarket_source.run.purchase import commit, draft, fetch, recover_requests
+from amplemarket_source.run.purchase import commit, draft, fetch, recorded, recover_requests
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.session import open_session
 from amplemarket_source.settings import (
@@ -63,12 +63,17 @@ def amplemarket(
     max_credits_per: Optional[Literal["run", "day", "month"]] = None,  # noqa: UP045
     poll_timeout: Optional[str] = None,  # noqa: UP045
     on_ambiguous: Optional[Literal["hold", "resubmit"]] = None,  # noqa: UP045
+    label: Optional[str] = None,  # noqa: UP045
+    columns: Optional[Dict[str, str]] = None,  # noqa: UP006, UP045
+    keep_columns: Optional[List[str]] = None,  # noqa: UP006, UP045
+    encoding: Optional[str] = None,  # noqa: UP045
+    max_invalid: Optional[float] = None,  # noqa: UP045
 ) -> Iterator[DltResource]:
     """Leads and company domains in, ``people`` and ``companies`` with all child tables out.
 
     Args:
-        leads: path or URL (csv, jsonl, parquet), ``"-"``, dicts, Arrow, a dlt resource or
-            relation; columns as in the README.
+        leads: path or URL (csv, xlsx, json, jsonl, parquet), ``"-"``, dicts, Arrow, a dlt
+            resource or relation; columns as in the README.
         companies: the same, with ``domain`` and ``linkedin_url``.
         api_key: bearer token, from ``.dlt/secrets.toml`` or the environment; not needed before
             the first table is read.
@@ -83,6 +88,11 @@ def amplemarket(
         max_credits_per: what it holds for: this run, or its day or month (UTC).
         poll_timeout: then the run loads what it has; the next one goes on.
         on_ambiguous: what to do with a POST of which nobody knows whether it arrived.
+        label: who or what it is for; a column of the requests and runs.
+        columns: our name of a column -> the input's, where they are not found by themselves.
+        keep_columns: columns of the input that ``leads`` gets as well.
+        encoding: of a file of text, as Python calls it; UTF-8, or what a mark at its start says.
+        max_invalid: share of the rows that may be unusable; above it nothing is sent.
 
     A setting that is not given comes from the environment or dlt's files, under the section
     ``sources.amplemarket``, or ``sources.<section>`` after ``amplemarket.clone(section=...)``.
@@ -121,7 +131,10 @@ def amplemarket(
         settings = resolve_settings(section, **given)
         mark_load(pipeline)
         clock = StoppableClock(SystemClock())
-        with open_session(pipeline, settings, clock, report) as session:
+        with (
+            open_session(pipeline, settings, clock, report) as session,
+            recorded(session, "extract"),
+        ):
             open_requests = recover_requests(session, buying=bool(inputs))
             plan = draft(session, inputs, open_requests)
             commitment = commit(session, plan, open_requests)

@@ -7,11 +7,14 @@ matched with their answers by DuckDB, in a file of the run with a bounded memory
 table               one row is
 ==================  ==========================================================================
 ``leads``           a distinct ``lead_id`` of the input: ``lead_key``, ``external_id``, ``kind``,
-                    the fields as given, ``first_seen_at``, ``position``
-``leads_to_ask``    a distinct ``lead_key``: ``kind`` and the fields to send, from its first
-                    appearance, ``position``
-``lead_rejects``    a row that cannot be sent: ``reason``, ``raw`` (JSON of its accepted columns),
-                    ``lead_key`` (null), ``position``
+                    ``input_kind``, the fields as given, ``kept`` (JSON of the columns to keep),
+                    ``first_seen_at``, ``position``
+``leads_to_ask``    a distinct ``lead_key``: ``kind``, ``input_kind`` and the fields to send, from
+                    its first appearance, ``former_key`` (that earlier versions gave it, if another)
+                    and ``position``
+``lead_rejects``    a row that cannot be sent (stage ``lead``), or some field of a row that is sent
+                    (``field``, with ``lead_key``): ``reason``, ``source``, ``line``,
+                    ``external_id``, ``raw`` (the row as it was), ``position``
 ``known``           a lead's latest outcome, from the ledger
 ``known_leads``     the ``lead_id`` of an input row that the ledger has
 ``request_leads``   a lead that an unfinished request, or a batch of this run, asks for
@@ -46,16 +49,18 @@ __all__ = ["LeadToSend", "Workbench", "text_literal"]
 
 _FIELDS = ", ".join(f"{field} TEXT" for field in LEAD_FIELDS)
 _TABLES = {
-    "leads": "lead_id TEXT, lead_key TEXT, external_id TEXT, kind TEXT, "
-    f"{_FIELDS}, first_seen_at TIMESTAMPTZ, position BIGINT",
-    "leads_to_ask": f"lead_key TEXT, kind TEXT, {_FIELDS}, position BIGINT",
-    "lead_rejects": "reason TEXT, raw TEXT, lead_key TEXT, position BIGINT",
+    "leads": "lead_id TEXT, lead_key TEXT, external_id TEXT, kind TEXT, input_kind TEXT, "
+    f"{_FIELDS}, kept TEXT, first_seen_at TIMESTAMPTZ, position BIGINT",
+    "leads_to_ask": f"lead_key TEXT, kind TEXT, input_kind TEXT, {_FIELDS}, former_key TEXT, "
+    "position BIGINT",
+    "lead_rejects": "stage TEXT, reason TEXT, source TEXT, line BIGINT, external_id TEXT, "
+    "lead_key TEXT, raw TEXT, position BIGINT",
     "known": "kind TEXT, lead_key TEXT, status TEXT, enriched_at TIMESTAMPTZ, "
     "reveal_email BOOLEAN, reveal_phone_numbers BOOLEAN, person_id TEXT",
     "known_leads": "lead_id TEXT",
-    "request_leads": "request_key TEXT, lead_key TEXT",
-    "decided": "kind TEXT, lead_key TEXT, position BIGINT, decision TEXT",
-    "asked_fields": f"lead_key TEXT, {_FIELDS}",
+    "request_leads": "request_key TEXT, lead_key TEXT, input_kind TEXT",
+    "decided": "kind TEXT, lead_key TEXT, input_kind TEXT, position BIGINT, decision TEXT",
+    "asked_fields": f"lead_key TEXT, input_kind TEXT, {_FIELDS}",
     "found": "request_key TEXT, charge_key TEXT, found_at TIMESTAMPTZ, "
     "email BOOLEAN, phone BOOLEAN",
     "charges": "charge_key TEXT, reason TEXT, request_key TEXT, charged_at TIMESTAMPTZ",

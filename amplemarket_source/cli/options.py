@@ -11,8 +11,15 @@ import click
 from amplemarket_source.cli.output import Output
 from amplemarket_source.cli.target import DATASET, PIPELINE, Target
 from amplemarket_source.cli.texts import DEBUG_HELP
+from amplemarket_source.errors import UsageError
 
-__all__ = ["given_settings", "setting_options", "spending_option", "target_options"]
+__all__ = [
+    "given_settings",
+    "input_options",
+    "setting_options",
+    "spending_option",
+    "target_options",
+]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -91,6 +98,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
         "type": click.Choice(["hold", "resubmit"]),
         "help": "A request of which nobody knows whether it arrived.  [default: hold]",
     },
+    "label": {"metavar": "TEXT", "help": "Who or what it is for; `status` groups by it."},
     "schema_contract": {
         "type": click.Choice(["evolve", "freeze", "discard_row", "discard_value"]),
         "help": "What to do with new columns.  [default: evolve]",
@@ -117,9 +125,58 @@ def setting_options(command: _Command, *, reveals: bool = True) -> _Command:
     return command
 
 
+_INPUT_SETTINGS: dict[str, dict[str, Any]] = {
+    "keep_columns": {
+        "multiple": True,
+        "metavar": "COLUMN",
+        "help": "A column of the input that the table leads gets as well; may be repeated.",
+    },
+    "encoding": {
+        "metavar": "NAME",
+        "help": "Of a file of text: cp1252, latin-1 ...  [default: utf-8, or as it is marked]",
+    },
+    "max_invalid": {
+        "type": float,
+        "metavar": "SHARE",
+        "help": "More rows that cannot be sent, and nothing is.  [default: 0.5]",
+    },
+}
+
+
+def input_options(command: _Command) -> _Command:
+    """Adds the settings that say how an input is to be read."""
+    for name, attributes in reversed(_INPUT_SETTINGS.items()):
+        switch = "--keep-column" if name == "keep_columns" else f"--{name.replace('_', '-')}"
+        command = click.option(switch, name, default=None, **attributes)(command)
+    return click.option(
+        "--map",
+        "mapped",
+        multiple=True,
+        metavar="HEADER=COLUMN",
+        help='What a column of the input is: --map "Email Address=email"; may be repeated.',
+    )(command)
+
+
 def given_settings(options: dict[str, Any]) -> dict[str, Any]:
-    """Takes the settings out of a command's options; None is one that was not given."""
-    return {name: options.pop(name) for name in _SETTINGS if name in options}
+    """Takes the settings out of a command's options; None is one that was not given.
+
+    Raises:
+        UsageError: a ``--map`` that says nothing.
+    """
+    names = (*_SETTINGS, *_INPUT_SETTINGS)
+    given = {name: options.pop(name) for name in names if name in options}
+    if not given.get("keep_columns"):
+        given.pop("keep_columns", None)
+    mapped: dict[str, str] = {}
+    for text in options.pop("mapped", ()):
+        header, _, column = text.rpartition("=")
+        if not header.strip() or column.strip() in mapped:
+            raise UsageError(
+                f"--map {text!r}: write the input's column, =, and what it is, each once: "
+                '--map "Email Address=email".'
+            )
+        mapped[column.strip()] = header
+    return {**given, "columns": mapped} if mapped else given
 
 
 def spending_option(command: _Command) -> _Command:

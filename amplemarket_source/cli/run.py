@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
+import dlt
 
 from amplemarket_source.cli.options import (
     given_settings,
+    input_options,
     setting_options,
     spending_option,
     target_options,
@@ -18,13 +20,15 @@ from amplemarket_source.cli.sandbox import bundled_server, demo_companies, demo_
 from amplemarket_source.cli.target import Target
 from amplemarket_source.cli.texts import (
     cap_text,
+    columns_line,
     plan_line,
     plan_text,
     question,
     summary_text,
 )
 from amplemarket_source.errors import UsageError
-from amplemarket_source.leads.read import LeadsInput, query_leads
+from amplemarket_source.leads.databases import DestinationLeads, query_leads
+from amplemarket_source.leads.read import LeadsInput
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.model import KINDS, PEOPLE, Kind, Plan
 from amplemarket_source.report import RunReport
@@ -36,11 +40,20 @@ from amplemarket_source.run.enrichment import (
 )
 from amplemarket_source.settings import NO_KEY_NEEDED, Settings, resolve_settings
 
-__all__ = ["answer_run", "ask_before", "execute", "plan", "resume", "run", "say_new"]
+__all__ = [
+    "answer_run",
+    "ask_before",
+    "execute",
+    "nothing",
+    "plan",
+    "resume",
+    "run",
+    "say_new",
+]
 
 _LEADS_HELP = """\b
-{name} is a path or URL (.csv, .jsonl, .parquet), or - for standard input.
-Columns: {columns}.
+{name} is a path or URL (.csv, .xlsx, .json, .jsonl, .parquet), or - for standard input.
+Columns: {columns}; also as CRM exports call them.
 """
 _PEOPLE_COLUMNS = (
     "email, linkedin_url, name (or first_name and last_name),\n"
@@ -62,8 +75,16 @@ def plan() -> None:
 def _input_options(kind: Kind) -> Any:
     def add(command: Any) -> Any:
         for option in (
-            click.option("--from", "from_url", metavar="URL", help="The database of --query."),
-            click.option("--query", metavar="SQL", help="Read the list from a database instead."),
+            click.option(
+                "--from",
+                "from_url",
+                metavar="URL",
+                help="Another database for --query.  [default: the destination]",
+            ),
+            click.option(
+                "--table", metavar="NAME", help="Read a table of the destination instead."
+            ),
+            click.option("--query", metavar="SQL", help="Read the rows of a query instead."),
             click.argument("source", metavar=kind.payload_key.upper(), required=False),
         ):
             command = option(command)
@@ -97,16 +118,18 @@ def _command(group: click.Group, kind: Kind, *, spend: bool) -> None:
             f"own. Without {kind.payload_key.upper()} it invents some.",
         )(spending_option(spending))
         body = click.option("--dry-run", is_flag=True, help="The same as plan.")(body)
-    body = setting_options(_input_options(kind)(body), reveals=kind.has_reveals)
+    body = input_options(_input_options(kind)(body))
+    body = setting_options(body, reveals=kind.has_reveals)
     group.command(kind.name, help=text)(target_options(body))
 
 
 def _plan(kind: Kind, *, output: Output, target: Target, **options: Any) -> None:
     given = given_settings(options)
-    inputs = {kind: _input(kind, sandbox=False, **options)}
+    _refuse_unclear(kind, sandbox=False, **options)
     settings = resolve_settings(api_key=NO_KEY_NEEDED, **given)
     place = target.place()
     with output.working(), target.looking() as pipeline:
+        inputs = {kind: _input(kind, pipeline, sandbox=False, **options)}
         made = draft_only(pipeline, settings, inputs)
     text = "\n\n".join(plan_text(each) for each in made.kinds) + cap_text(made)
     missing = "; there is none yet, so nothing is known" if place.is_missing else ""
@@ -118,7 +141,11 @@ def _run(
     kind: Kind, *, sandbox: bool, yes: bool, output: Output, target: Target, **options: Any
 ) -> None:
     given = given_settings(options)
-    inputs = {kind: _input(kind, sandbox=sandbox, **options)}
+    _refuse_unclear(kind, sandbox=sandbox, **options)
+
+    def inputs(pipeline: dlt.Pipeline) -> dict[Kind, LeadsInput]:
+        return {kind: _input(kind, pipeline, sandbox=sandbox, **options)}
+
     if sandbox:
         target = target.apart()
         with bundled_server() as where:
@@ -137,13 +164,13 @@ def _run(
 def resume(output: Output, target: Target, **options: Any) -> None:
     """Finish what is in flight; buy nothing."""
     settings = resolve_settings(**given_settings(options))
-    answer_run(execute(target, settings, {}, output), output, target)
+    answer_run(execute(target, settings, nothing, output), output, target)
 
 
 def execute(
     target: Target,
     settings: Settings,
-    inputs: Mapping[Kind, LeadsInput],
+    inputs: Callable[[dlt.Pipeline], Mapping[Kind, LeadsInput]],
     output: Output,
     *,
     before: Callable[[Ledger], None] = lambda _: None,
@@ -152,7 +179,7 @@ def execute(
     """Buy, read and load, and say how far it is; Ctrl-C stops it in an orderly way.
 
     Args:
-        inputs: the list of leads or companies by kind; empty to resume only.
+        inputs: gives the list of leads or companies by kind; nothing to resume only.
         before: see `Enrichment.run`.
         yes: spend without asking; so does a cap.
 
@@ -163,12 +190,14 @@ def execute(
     """
     pipeline = target.pipeline()
     say_new(target, output)
-    enrichment = Enrichment(pipeline, settings, inputs)
+    enrichment = Enrichment(pipeline, settings, inputs(pipeline))
 
     with output.watching(enrichment.report) as pause:
 
         def tell(plan: Plan) -> None:
             for each in plan.kinds:
+                if each.columns:
+                    output.say(columns_line(each))
                 output.say(plan_line(each))
             if plan.leads_beyond_cap:
                 output.say(cap_text(plan).strip())
@@ -185,6 +214,11 @@ def execute(
         return in_background(
             lambda: enrichment.run(before=before, on_plan=tell), on_stop=enrichment.stop
         )
+
+
+def nothing(_: dlt.Pipeline) -> Mapping[Kind, LeadsInput]:
+    """The inputs of a run that buys nothing."""
+    return {}
 
 
 def say_new(target: Target, output: Output) -> None:
@@ -239,24 +273,46 @@ def answer_run(
     click.get_current_context().exit(document["exit_code"])
 
 
-def _input(
-    kind: Kind, *, sandbox: bool, source: str | None, query: str | None, from_url: str | None
-) -> LeadsInput:
+def _refuse_unclear(
+    kind: Kind,
+    *,
+    sandbox: bool,
+    source: str | None,
+    query: str | None,
+    table: str | None,
+    from_url: str | None,
+) -> None:
+    """Refuse a command that does not say one list."""
     name = kind.payload_key.upper()
-    if (query is None) != (from_url is None):
-        raise UsageError("--query SQL and --from URL belong together.")
+    if from_url is not None and query is None:
+        raise UsageError("--from URL says where --query SQL is to be asked; give both.")
+    given = [what for what in (source, query, table) if what is not None]
+    if len(given) > 1:
+        raise UsageError(f"Give one of {name}, --query and --table, not two.")
+    if not given and not sandbox:
+        raise UsageError(
+            f"Which {kind.payload_key}? Give a file, a URL, - for standard input, --query or "
+            "--table. With --sandbox alone, some are invented."
+        )
+
+
+def _input(
+    kind: Kind,
+    pipeline: dlt.Pipeline,
+    *,
+    sandbox: bool,
+    source: str | None,
+    query: str | None,
+    table: str | None,
+    from_url: str | None,
+) -> LeadsInput:
     if query is not None and from_url is not None:
-        if source is not None:
-            raise UsageError(f"Give {name} or --query with --from, not both.")
         return query_leads(query, from_url)
+    if query is not None or table is not None:
+        return DestinationLeads(pipeline, query, table)
     if source is not None:
         return source
-    if sandbox:
-        return demo_leads() if kind is PEOPLE else demo_companies()
-    raise UsageError(
-        f"Which {kind.payload_key}? Give a file, a URL, - for standard input, or --query with "
-        "--from. With --sandbox alone, some are invented."
-    )
+    return demo_leads() if kind is PEOPLE else demo_companies()
 
 
 for _kind in KINDS:

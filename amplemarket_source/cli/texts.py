@@ -15,6 +15,7 @@ __all__ = [
     "DEBUG_HELP",
     "cap_text",
     "columns",
+    "columns_line",
     "counted",
     "credits_of",
     "json_text",
@@ -24,6 +25,7 @@ __all__ = [
     "question",
     "shown",
     "summary_text",
+    "taken_text",
 ]
 
 DEBUG_HELP = "Show the traceback of an error; it can hold personal data."
@@ -87,6 +89,20 @@ def plan_line(plan: KindPlan) -> str:
     )
 
 
+def taken_text(plan: KindPlan) -> str:
+    """What was taken for what, where an input has columns of its own."""
+    return ", ".join(
+        name if names == [name] else f"{name} from {', else '.join(map(repr, names))}"
+        for name, names in plan.columns.items()
+    )
+
+
+def columns_line(plan: KindPlan) -> str:
+    """Which columns of an input are read and which are not, in a line."""
+    ignored = f"; not read: {', '.join(plan.ignored_columns)}" if plan.ignored_columns else ""
+    return f"{plan.kind}: read {taken_text(plan)}{ignored}."
+
+
 def question(plan: Plan) -> str:
     """What is asked before the money is spent, without the question mark."""
     leads = sum(each.to_buy for each in plan.kinds)
@@ -109,8 +125,12 @@ def plan_text(plan: KindPlan) -> str:
         ("estimate", _estimate(plan)),
         ("at least", f"{plan.least_seconds:,.0f} s at {plan.requests_per_minute:g} calls a minute"),
     ]
+    if plan.incomplete:
+        rows.insert(2, ("incomplete", f"{number(plan.incomplete)} sent without a field (rejects)"))
+    if taken := taken_text(plan):
+        rows.append(("read", taken))
     if plan.ignored_columns:
-        rows.append(("ignored", "columns " + ", ".join(plan.ignored_columns)))
+        rows.append(("not read", ", ".join(plan.ignored_columns)))
     return "\n".join([f"Plan for {plan.kind} (nothing was sent)", *map(_line, rows)])
 
 

@@ -17,7 +17,7 @@ from amplemarket_source.cli.options import (
     target_options,
 )
 from amplemarket_source.cli.output import Output
-from amplemarket_source.cli.run import answer_run, ask_before, execute
+from amplemarket_source.cli.run import answer_run, ask_before, execute, nothing
 from amplemarket_source.cli.target import Target
 from amplemarket_source.cli.texts import columns, counted, number
 from amplemarket_source.errors import ExitCode, UsageError
@@ -48,6 +48,9 @@ def status(output: Output, target: Target) -> None:
         f"Credits so far: {number(found.email_credits)} email, "
         f"{number(found.phone_credits)} phone (estimated)",
     ]
+    if any(spent.label for spent in found.by_label):
+        titles = ("LABEL", "REQUESTS", "LEADS", "EMAIL CREDITS", "PHONE CREDITS")
+        lines += columns([titles, *(_spent(spent) for spent in found.by_label)])
     if found.leads_not_bought:
         lines.append(f"Not bought yet: {counted(found.leads_not_bought, 'lead')}")
     if found.open:
@@ -57,6 +60,11 @@ def status(output: Output, target: Target) -> None:
         lines.append("Nothing is open.")
     lines.append(f"In {target.where()}.")
     output.answer(document, "\n".join(lines))
+
+
+def _spent(spent: state.Spent) -> tuple[str, ...]:
+    figures = (spent.requests, spent.leads, spent.email_credits, spent.phone_credits)
+    return (spent.label or "-", *map(number, figures))
 
 
 def _row(request: state.OpenRequest, target: Target) -> tuple[str, ...]:
@@ -95,7 +103,7 @@ def cancel(request_id: str, output: Output, target: Target, **options: Any) -> N
     with output.working(), target.looking() as pipeline:
         cancel_request(pipeline, settings, request_id)
     # Others in flight are asked once, in passing: one that has finished is loaded as well.
-    report = execute(target, settings.with_changes(poll_timeout="0s"), {}, output)
+    report = execute(target, settings.with_changes(poll_timeout="0s"), nothing, output)
     answer_run(
         report,
         output,
@@ -174,7 +182,7 @@ def release(
         retry_not_found_after="0s",
     )
     inputs = {record.kind: released.leads} if released.leads else {}
-    report = execute(target, settings, inputs, output, yes=True)
+    report = execute(target, settings, lambda _: inputs, output, yes=True)
     answer_run(report, output, target, more={"released": request_key})
 
 

@@ -1,4 +1,4 @@
-"""Bytes of leads from a path, a URL or standard input, checked on their way to be UTF-8."""
+"""Bytes of leads from a path, a URL or standard input, on their way decoded and checked."""
 
 from __future__ import annotations
 
@@ -21,61 +21,87 @@ from amplemarket_source.errors import InputError
 
 __all__ = ["FileSource", "Format", "Utf8Stream", "find_file", "shown_address"]
 
-Format = Literal["csv", "jsonl", "parquet"]
+Format = Literal["csv", "jsonl", "json", "parquet", "excel"]
 
 _SUFFIXES: dict[str, Format] = {
     ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "json",
     ".parquet": "parquet",
+    ".xlsx": "excel",
 }
-_SAVE_AS_UTF8 = "Save it as UTF-8 (in Excel: 'CSV UTF-8')."
+_PACKED_ITSELF = (".parquet", ".xlsx")
+_SAVE_AS_UTF8 = "Save it as UTF-8 (in Excel: 'CSV UTF-8'), or say --encoding (cp1252, latin-1)."
+_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _BLOCK = 1 << 20
 
 
 class Utf8Stream:
-    """A binary file that hands its bytes through, without a byte order mark, and checks them.
+    """A binary file that hands its text through as UTF-8, without a byte order mark.
 
     Args:
         raw: the file, at its start.
         source: how errors call it.
+        encoding: of its text; a mark at its start says more.
 
     Attributes:
         quotes: how many double quotes have passed.
 
     Raises:
-        InputError: from ``read``, with the line, for bytes that are not UTF-8.
+        InputError: from ``read``, with the line, for bytes that are no text.
     """
 
-    def __init__(self, raw: IO[bytes], source: str) -> None:
+    def __init__(self, raw: IO[bytes], source: str, encoding: str = "utf-8") -> None:
         self.quotes = 0
         self.closed = False
         self._raw = raw
         self._source = source
+        self._encoding = encoding
         self._lines = 1
-        self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
-        self._at_start = True
+        self._decoder: codecs.IncrementalDecoder | None = None
 
     def read(self, size: int = -1) -> bytes:
         data = self._raw.read(size)
+        if self._decoder is None:
+            data = self._begin(data, size)
+        assert self._decoder is not None  # noqa: S101 - `_begin` makes it
         try:
-            self._decoder.decode(data, final=not data)
+            text = self._decoder.decode(data, final=not data)
         except UnicodeDecodeError as error:
-            line = self._lines + bytes(error.object[: error.start]).count(b"\n")
-            utf16 = self._at_start and data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+            before = bytes(error.object[: error.start]).decode(self._encoding, "ignore")
+            line = self._lines + before.count("\n")
             raise InputError(
-                "the file is UTF-16, not UTF-8" if utf16 else "bytes that are not UTF-8",
+                f"bytes that are not {self._encoding.upper()}",
                 source=self._source,
                 line=line,
                 advice=_SAVE_AS_UTF8,
             ) from None
+        if self._encoding != "utf-8":
+            if data and not text:
+                # Half of a character is not the end of the file.
+                return self.read(size)
+            data = text.encode()
         self._lines += data.count(b"\n")
         self.quotes += data.count(b'"')
-        if self._at_start:
-            self._at_start = False
-            if data.startswith(codecs.BOM_UTF8):
-                # A short read of the mark alone must not look like the end of the file.
-                return data[len(codecs.BOM_UTF8) :] or self.read(size)
+        return data
+
+    def _begin(self, data: bytes, size: int) -> bytes:
+        """What is left of the first bytes without a mark, which says how to decode them."""
+        while 0 < len(data) < len(codecs.BOM_UTF8) and (more := self._raw.read(1)):
+            data += more
+        if data.startswith(codecs.BOM_UTF8):
+            self._encoding = "utf-8"
+            # A short read of the mark alone must not look like the end of the file.
+            data = data[len(codecs.BOM_UTF8) :] or self._raw.read(size)
+        for mark, encoding in _MARKS.items():
+            if data.startswith(mark):
+                self._encoding = encoding
+                data = data[len(mark) :] or self._raw.read(size)
+                break
+        self._decoder = codecs.getincrementaldecoder(self._encoding)("strict")
         return data
 
     def close(self) -> None:
@@ -98,12 +124,14 @@ class FileSource:
 
     Attributes:
         name: how errors and logs call it: without credentials, without a query string.
-        format: csv, jsonl or parquet.
+        format: csv, jsonl, json, parquet or excel.
+        encoding: of text, where it says nothing of itself.
     """
 
     name: str
     format: Format
     _path: str
+    encoding: str = "utf-8"
     _spooled: IO[bytes] | None = None
 
     @contextmanager
@@ -140,21 +168,22 @@ class FileSource:
 
     @contextmanager
     def open_text(self) -> Iterator[Utf8Stream]:
-        """The bytes, checked to be UTF-8, without a byte order mark."""
+        """The text as UTF-8, without a byte order mark."""
         with self.open() as file:
-            yield Utf8Stream(file, self.name)
+            yield Utf8Stream(file, self.name, self.encoding)
 
 
-def find_file(path: str | os.PathLike[str]) -> FileSource:
+def find_file(path: str | os.PathLike[str], encoding: str | None = None) -> FileSource:
     """What ``leads`` given as text or path means; nothing but standard input is read yet.
 
     Args:
         path: a path, a URL that fsspec knows, or ``-`` for standard input, which is copied to a
             temporary file (so that a fault can be found again by line) and is taken for JSON
-            lines when it begins with ``{`` or ``[``, else for csv.
+            lines when it begins with ``{``, for a JSON list when with ``[``, else for csv.
+        encoding: of its text, as Python calls it; UTF-8, or what a mark at its start says.
 
     Raises:
-        InputError: a suffix that names no format.
+        InputError: a suffix that names no format; an encoding that nobody knows.
 
     Example::
 
@@ -162,13 +191,14 @@ def find_file(path: str | os.PathLike[str]) -> FileSource:
         'csv'
     """
     text = os.fspath(path)
+    encoding = _known_encoding(encoding or "utf-8")
     if text == "-":
-        return _standard_input()
+        return _standard_input(encoding)
     name = shown_address(text)
     stem = _without_query(text).lower().removesuffix(".gz")
     packed = stem != _without_query(text).lower()
     suffix = Path(stem).suffix
-    if suffix not in _SUFFIXES or (packed and suffix == ".parquet"):
+    if suffix not in _SUFFIXES or (packed and suffix in _PACKED_ITSELF):
         if "://" not in text and Path(text).is_dir():
             raise InputError("this is a directory", source=name, advice="Name a file in it.")
         raise InputError(
@@ -176,19 +206,36 @@ def find_file(path: str | os.PathLike[str]) -> FileSource:
             source=name,
             advice=f"Known are {', '.join(_SUFFIXES)}, and .gz after the text ones.",
         )
-    return FileSource(name=name, format=_SUFFIXES[suffix], _path=text)
+    return FileSource(name=name, format=_SUFFIXES[suffix], _path=text, encoding=encoding)
 
 
-def _standard_input() -> FileSource:
+def _known_encoding(name: str) -> str:
+    try:
+        found = codecs.lookup(name)
+    except LookupError:
+        found = None
+    # Python also has codecs that are no encoding of text, such as hex.
+    if found is None or not getattr(found, "_is_text_encoding", True):
+        raise InputError(
+            f"there is no encoding {name!r}",
+            source="--encoding",
+            advice="Name one such as utf-8, cp1252, latin-1, utf-16 or shift_jis.",
+        )
+    return found.name
+
+
+def _standard_input(encoding: str) -> FileSource:
     spooled = tempfile.TemporaryFile(prefix="amplemarket-leads-")  # noqa: SIM115 - lives on
     with _explained("standard input"):
         shutil.copyfileobj(sys.stdin.buffer, spooled, _BLOCK)
     spooled.seek(0)
     first = spooled.read(64).removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+    formats: dict[bytes, Format] = {b"{": "jsonl", b"[": "json"}
     return FileSource(
         name="standard input",
-        format="jsonl" if first in (b"{", b"[") else "csv",
+        format=formats.get(first, "csv"),
         _path="-",
+        encoding=encoding,
         _spooled=spooled,
     )
 

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-import pyarrow as pa
-
-from amplemarket_source.identity import normal_columns_sql
-from amplemarket_source.leads.columns import ACCEPTED
+from amplemarket_source.errors import InputError
+from amplemarket_source.headers import ColumnMap, Header
 from amplemarket_source.leads.read import LeadsInput, read_leads
-from amplemarket_source.model import LEAD_FIELDS, Kind, KindName
-from amplemarket_source.workbench import Workbench, text_literal
+from amplemarket_source.leads.staging import StagedRows
+from amplemarket_source.model import LEAD_FIELDS, Kind
+from amplemarket_source.workbench import Workbench
 
-__all__ = ["Intake", "ingest"]
+__all__ = ["Intake", "ingest", "refuse_mostly_invalid"]
 
-_ROWS_PER_FILE = 20_480
+_REASONS_SHOWN = 5
 
-# What a field is made of where that is not just the column of its name.
-_MADE_OF: dict[KindName, dict[str, str]] = {
-    "people": {
-        "linkedin_url": "coalesce(trimmed(linkedin_url), trimmed(linkedin_id))",
-        "name": "coalesce(trimmed(name), "
-        "nullif(concat_ws(' ', trimmed(first_name), trimmed(last_name)), ''))",
-    },
-    "companies": {},
-}
+
+@dataclass(frozen=True)
+class Reason:
+    """Why rows were refused: a code, how many, and the line of the first."""
+
+    code: str
+    rows: int
+    first_line: int
 
 
 @dataclass(frozen=True)
@@ -36,25 +32,44 @@ class Intake:
     """What came in: ``read`` rows are ``invalid``, or ``duplicate``, or ``unique``.
 
     Attributes:
-        read: rows of the input.
+        read: rows of the input; those with nothing in them do not count.
         invalid: rows that cannot be sent; they are in ``lead_rejects`` with the reason.
         duplicate: valid rows whose ``lead_key`` was already there.
         unique: distinct lead keys that were not there before.
+        incomplete: valid rows of which some field cannot be sent; they are in ``lead_rejects``,
+            too.
         ignored_columns: columns that are not read, as the input names them.
+        columns: what was taken for what: our name and the input's.
+        reasons: why rows are invalid, the most frequent first.
+        advice: the ``--map`` that would help, if one would.
     """
 
     read: int
     invalid: int
     duplicate: int
     unique: int
-    ignored_columns: tuple[str, ...]
+    incomplete: int = 0
+    ignored_columns: tuple[str, ...] = ()
+    columns: dict[str, list[str]] = field(default_factory=dict, compare=False)
+    reasons: tuple[Reason, ...] = field(default=(), compare=False)
+    source: str = field(default="", compare=False)
+    advice: str = field(default="", compare=False)
 
 
-def ingest(workbench: Workbench, source: LeadsInput, kind: Kind, *, seen_at: datetime) -> Intake:
+def ingest(
+    workbench: Workbench,
+    source: LeadsInput,
+    kind: Kind,
+    *,
+    seen_at: datetime,
+    said: ColumnMap | None = None,
+    encoding: str | None = None,
+) -> Intake:
     """Read an input to its end into the workbench, adding to what is there.
 
-    Fields are trimmed, and null where nothing is left; ``external_id`` is untouched unless it is
-    blank. The whole input is read before anything is kept: on an error the workbench is as before.
+    Fields are trimmed, and null where nothing is left or where they can be no field of their kind;
+    a domain is cut to its host; ``external_id`` is untouched unless it is blank. The whole input is
+    read before anything is kept: on an error the workbench is as before.
 
     Args:
         workbench: gets ``leads``, ``leads_to_ask`` and ``lead_rejects``.
@@ -62,53 +77,84 @@ def ingest(workbench: Workbench, source: LeadsInput, kind: Kind, *, seen_at: dat
             (`amplemarket_source.leads.read`).
         kind: people or companies.
         seen_at: becomes ``first_seen_at``; aware.
+        said: what the user says of the columns.
+        encoding: of a file of text.
 
     Raises:
         InputError: the input cannot be read; one sentence says where and why.
 
     Example::
 
-        >>> ingest(workbench, [{"email": "jane@acme.example"}], PEOPLE, seen_at=clock.now())
-        Intake(read=1, invalid=0, duplicate=0, unique=1, ignored_columns=())
+        >>> ingest(workbench, [{"email": "jane@acme.example"}], PEOPLE, seen_at=clock.now()).unique
+        1
     """
-    stream = read_leads(source, kind)
+    stream = read_leads(source, kind, said, encoding)
     with workbench.scratch("intake") as folder:
-        _stage(stream, kind, workbench, Path(folder))
+        staged = StagedRows(stream, kind, workbench, Path(folder))
         with workbench.transaction():
-            read, invalid, unique = _sort_out(kind, workbench, seen_at)
+            intake = _sort_out(kind, workbench, seen_at, stream.header, staged)
         workbench.execute("DROP VIEW incoming")
-    return Intake(
-        read=read,
-        invalid=invalid,
-        duplicate=read - invalid - unique,
-        unique=unique,
-        ignored_columns=stream.header.ignored,
+        workbench.execute("DROP TABLE refused")
+        workbench.execute("DROP VIEW refused_rows")
+    return intake
+
+
+def refuse_mostly_invalid(intake: Intake, most: float) -> None:
+    """Refuse an input of which so many rows cannot be sent that it is read in a wrong way.
+
+    Args:
+        most: the share that may be invalid (setting ``max_invalid``).
+
+    Raises:
+        InputError: with the reasons, the columns that are not read, and the ``--map`` that helps.
+    """
+    if not intake.read or intake.invalid / intake.read <= most:
+        return
+    reasons = ", ".join(
+        f"{reason.rows:,} {reason.code} (first in line {reason.first_line:,})"
+        for reason in intake.reasons[:_REASONS_SHOWN]
+    )
+    taken = ", ".join(f"{name} from {names[0]!r}" for name, names in intake.columns.items())
+    ignored = ", ".join(repr(name) for name in intake.ignored_columns[:20])
+    raise InputError(
+        f"{intake.invalid:,} of {intake.read:,} rows cannot be sent: {reasons}",
+        source=intake.source,
+        advice=f"Nothing was sent. Read were {taken or 'no columns'}"
+        + (f"; not read were {ignored}" if ignored else "")
+        + f".{intake.advice} More than max_invalid ({most:g}) of the rows; raise it if they are "
+        "meant to be left out.",
     )
 
 
-def _next_position(workbench: Workbench) -> int:
-    rows = workbench.rows("""
-        SELECT coalesce(max(position) + 1, 0)
-        FROM (SELECT position FROM leads UNION ALL SELECT position FROM lead_rejects)
-        """)
-    return int(rows[0][0])
-
-
-def _sort_out(kind: Kind, workbench: Workbench, seen_at: datetime) -> tuple[int, int, int]:
-    """Rows read, rows refused, new lead keys."""
+def _sort_out(
+    kind: Kind, workbench: Workbench, seen_at: datetime, header: Header, staged: StagedRows
+) -> Intake:
     fields = ", ".join(
         field if field in kind.identifying else f"NULL AS {field}" for field in LEAD_FIELDS
     )
-    read, invalid = workbench.rows("SELECT count(*), count(problem) FROM incoming")[0]
-    workbench.execute("""
+    workbench.execute(
+        """
         INSERT INTO lead_rejects
-        SELECT problem, raw, NULL, position FROM incoming WHERE problem IS NOT NULL
-        """)
+        SELECT CASE WHEN problem IS NULL THEN 'field' ELSE 'lead' END, reason, $source, line,
+            external_id, CASE WHEN problem IS NULL THEN lead_key END, raw, position
+        FROM refused
+        """,
+        {"source": header.source},
+    )
+    invalid, incomplete = workbench.rows(
+        "SELECT count(problem), count(*) - count(problem) FROM refused"
+    )[0]
+    reasons = workbench.rows("""
+        SELECT reason, count(*), min(line) FROM refused WHERE problem IS NOT NULL
+        GROUP BY 1 ORDER BY 2 DESC, 1""")
+    valid = staged.rows
+    if invalid:
+        (valid,) = workbench.rows("SELECT count(*) FROM incoming WHERE problem IS NULL")[0]
     # Only keys (as UUID: 16 bytes in place) and positions are grouped; the wide rows stream past.
     workbench.execute(
         f"""
         INSERT INTO leads
-        SELECT lead_id, lead_key, external_id, $kind, {fields}, $seen_at, position
+        SELECT lead_id, lead_key, external_id, $kind, input_kind, {fields}, kept, $seen_at, position
         FROM incoming
         WHERE position IN (
                 SELECT min(position) FROM incoming WHERE problem IS NULL GROUP BY lead_id::UUID)
@@ -119,7 +165,7 @@ def _sort_out(kind: Kind, workbench: Workbench, seen_at: datetime) -> tuple[int,
     unique = workbench.rows(
         f"""
         INSERT INTO leads_to_ask
-        SELECT lead_key, $kind, {fields}, position
+        SELECT lead_key, $kind, input_kind, {fields}, former_key, position
         FROM incoming
         WHERE position IN (
                 SELECT min(position) FROM incoming WHERE problem IS NULL GROUP BY lead_key::UUID)
@@ -127,81 +173,15 @@ def _sort_out(kind: Kind, workbench: Workbench, seen_at: datetime) -> tuple[int,
         """,
         {"kind": kind.name},
     )[0][0]
-    return read, invalid, unique
-
-
-def _stage(
-    batches: Iterable[pa.RecordBatch], kind: Kind, workbench: Workbench, folder: Path
-) -> None:
-    """Write rows to parquet files in ``folder`` and show them as the temporary view ``incoming``.
-
-    The view has ``position``, ``lead_key``, ``lead_id``, ``external_id``, the fields of the kind
-    as they are kept, ``problem`` (null for a lead that can be sent) and, where there is a problem,
-    ``raw``: the row's accepted columns as JSON.
-
-    Files rather than a table: DuckDB keeps what a transaction adds in memory far beyond its limit,
-    and without a transaction a bad line at the end of a file would leave half an input behind.
-
-    Args:
-        batches: of the schema of `amplemarket_source.leads.columns.Header`; at least one row.
-        folder: empty; has to stay for as long as the view is read.
-    """
-    select = _select(kind)
-    position, files = _next_position(workbench), []
-    for table in _together(batches):
-        end = position + table.num_rows
-        numbered = table.append_column("position", pa.array(range(position, end), pa.int64()))
-        with workbench.view("input", numbered):
-            file = str(folder / f"{position:015}.parquet")
-            workbench.execute(f"COPY ({select}) TO {text_literal(file)} (FORMAT parquet)")
-        # To read, a name with brackets is a pattern, also where a file has that very name.
-        files.append(text_literal(glob.escape(file)))
-        position = end
-    workbench.execute(
-        f"CREATE OR REPLACE TEMP VIEW incoming AS SELECT * FROM read_parquet([{', '.join(files)}])"
+    return Intake(
+        read=valid + invalid,
+        invalid=invalid,
+        duplicate=valid - unique,
+        unique=unique,
+        incomplete=incomplete,
+        columns=header.taken,
+        ignored_columns=header.ignored,
+        reasons=tuple(Reason(*row) for row in reasons),
+        source=header.source,
+        advice=header.advice(),
     )
-
-
-def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    waiting: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in batches:
-        waiting.append(batch)
-        rows += batch.num_rows
-        if rows >= _ROWS_PER_FILE:
-            yield pa.Table.from_batches(waiting)
-            waiting, rows = [], 0
-    if rows:
-        yield pa.Table.from_batches(waiting)
-
-
-def _select(kind: Kind) -> str:
-    made_of = _MADE_OF[kind.name]
-    fields = ", ".join(
-        f"{made_of.get(field, f'trimmed({field})')} AS {field}" for field in kind.identifying
-    )
-    raw = ", ".join(f"{column} := nullif({column}, '')" for column in ACCEPTED[kind.name])
-    normal = ", ".join(f"normal_{field}" for field in kind.identifying)
-    # A value of which the normal form leaves nothing ("https://") says nothing, and the API
-    # could refuse a whole request for it.
-    kept = ", ".join(
-        f"CASE WHEN normal_{field} IS NOT NULL THEN {field} END AS {field}"
-        for field in kind.identifying
-    )
-    return f"""
-        SELECT position, lead_key, lead_id(lead_key, external_id) AS lead_id, external_id, {kept},
-            problem,
-            CASE WHEN problem IS NOT NULL
-                THEN json_merge_patch('{{}}', to_json(given))::VARCHAR END AS raw
-        FROM (
-            SELECT *,
-                {kind.name}_key_of_normal({normal}) AS lead_key,
-                {kind.name}_lead_problem({", ".join(kind.identifying)}, {normal}) AS problem
-            FROM (
-                SELECT *, {normal_columns_sql(kind)}
-                FROM (
-                    SELECT position, {fields},
-                        CASE WHEN trimmed(external_id) IS NOT NULL THEN external_id END
-                            AS external_id,
-                        struct_pack({raw}) AS given
-                    FROM input)))"""

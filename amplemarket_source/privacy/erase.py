@@ -216,7 +216,11 @@ def _blank_quotes(warehouse: Warehouse, meant: Meant) -> None:
     rejects, requests = warehouse.name(REJECTS.name), warehouse.name(ENRICHMENT_REQUESTS.name)
     leads = warehouse.name(LEADS.name)
     for some in portions(rejects_quoting(warehouse, meant)):
-        warehouse.rows(f"UPDATE {rejects} SET raw = NULL WHERE reject_id IN ({marks(some)})", *some)
+        warehouse.rows(
+            f"UPDATE {rejects} SET raw = NULL, external_id = NULL "
+            f"WHERE reject_id IN ({marks(some)})",
+            *some,
+        )
     for some in portions(meant.keys):
         warehouse.rows(f"UPDATE {rejects} SET raw = NULL WHERE lead_key IN ({marks(some)})", *some)
     for some in portions(meant.people):

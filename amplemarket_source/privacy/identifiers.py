@@ -338,7 +338,8 @@ def _said(raw: str) -> Iterator[tuple[str, str]]:
         key, value = waiting.pop()
         if isinstance(value, dict):
             yield from (("", name) for name in value)
-            waiting += value.items()
+            # A row of an input has its columns as its header spells them.
+            waiting += ((name.lower().replace(" ", "_"), item) for name, item in value.items())
         elif isinstance(value, list):
             waiting += ((key, item) for item in value)
         elif isinstance(value, (str, int)):

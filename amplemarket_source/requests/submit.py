@@ -37,7 +37,7 @@ from amplemarket_source.errors import (
 )
 from amplemarket_source.journal import Journal
 from amplemarket_source.ledger import Ledger
-from amplemarket_source.model import Batch, Buyer, RequestRecord
+from amplemarket_source.model import Batch, Buyer, RequestRecord, RunMark
 from amplemarket_source.requests.budget import Budget
 from amplemarket_source.schema.rejects import Reject, reject_table
 from amplemarket_source.schema.tables import REJECTS
@@ -76,6 +76,7 @@ class Submitter:
     Attributes:
         check_lock: raises `Busy` where another machine has taken the run's lock.
         buyer: whose key it is.
+        run: the mark of this run.
         resubmit: the user's own choice ``on_ambiguous = resubmit``: where nobody can know whether
             a POST arrived, send it once more, if the budget has the credits a second time.
     """
@@ -89,6 +90,7 @@ class Submitter:
     check_lock: Callable[[], None]
     resubmit: bool
     buyer: Buyer
+    run: RunMark
 
     def within_budget(self, batch: Batch) -> Batch:
         """Commit the credits of a batch, and cut it to the first leads that they pay for.
@@ -118,7 +120,7 @@ class Submitter:
         """
         try:
             self.journal.write("intended", batch.request_key)
-            self.ledger.intend(batch, self.buyer)
+            self.ledger.intend(batch, self.buyer, self.run)
             # After the intent: whoever took the lease before it will be seen here, and whoever
             # takes it later sees the intent.
             self.check_lock()
@@ -202,6 +204,7 @@ class Submitter:
             reveal_email=batch.reveal_email,
             reveal_phone_numbers=batch.reveal_phone_numbers,
             buyer=self.buyer,
+            run=self.run,
         )
         return Submission(batch, request, refused, in_journal or in_ledger)
 

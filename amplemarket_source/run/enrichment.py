@@ -27,7 +27,7 @@ from amplemarket_source.load.waves import load_pending, load_waves
 from amplemarket_source.memory import share_arenas
 from amplemarket_source.model import COMPANIES, PEOPLE, Kind, Plan
 from amplemarket_source.report import RunReport
-from amplemarket_source.run.purchase import commit, draft, fetch, recover_requests
+from amplemarket_source.run.purchase import commit, draft, fetch, recorded, recover_requests
 from amplemarket_source.run.status import row_counts
 from amplemarket_source.session import Session, open_session
 from amplemarket_source.settings import NO_KEY_NEEDED, Settings, resolve_settings
@@ -164,7 +164,8 @@ class Enrichment:
                 open_session(self._pipeline, self._settings, self._clock, self.report)
             )
             before(session.ledger)
-            self._purchase(session, on_plan)
+            with recorded(session, "run" if self._inputs else "resume"):
+                self._purchase(session, on_plan)
             self.report.ended(row_counts(session.warehouse))
         return self.report
 

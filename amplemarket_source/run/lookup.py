@@ -9,6 +9,7 @@ the way of every other: a page on disk, typed rows, one load.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,7 +26,7 @@ from amplemarket_source.model import COMPANIES, Batch, Kind, KindPlan, Plan, Req
 from amplemarket_source.pages import CompletedRequest, Summary
 from amplemarket_source.report import RunReport
 from amplemarket_source.requests.budget import Budget
-from amplemarket_source.run.purchase import client_for, commit, draft, recover_requests
+from amplemarket_source.run.purchase import client_for, commit, draft, recorded, recover_requests
 from amplemarket_source.run.stored import stored_entity
 from amplemarket_source.session import Session, open_session
 from amplemarket_source.settings import Settings
@@ -84,6 +85,8 @@ def look_up(
     """
     if lead.get("email"):
         settings = settings.with_changes(reveal_email=False)
+    # One that identifies nobody is said to do so in the words of a lookup.
+    settings = settings.with_changes(max_invalid=1.0)
     if refresh:
         settings = settings.with_changes(refresh_after="0s", retry_not_found_after="0s")
     clock = StoppableClock(SystemClock())
@@ -102,7 +105,8 @@ def look_up(
                 if stored is not None:
                     return stored
             else:
-                return _asked(session, plan, open_requests, load=load, before=before)
+                with recorded(session, "find") if load else nullcontext():
+                    return _asked(session, plan, open_requests, load=load, before=before)
     # Somebody has removed the row of the person from the table; the outcome alone is no answer.
     return look_up(pipeline, settings, kind, lead, load=load, refresh=True, before=before)
 
@@ -218,5 +222,6 @@ def _load(session: Session, batch: Batch, page: bytes) -> None:
         submitted_at=now,
         reveal_email=batch.reveal_email,
         reveal_phone_numbers=batch.reveal_phone_numbers,
+        run=session.run,
     )
     load_requests(session, [CompletedRequest(record, pages, summary)])

@@ -11,17 +11,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from amplemarket_source.api import FAILURE_BUDGET, ApiClient, EnrichmentApi
 from amplemarket_source.clock import Clock, Interrupted
-from amplemarket_source.leads.intake import ingest
+from amplemarket_source.errors import AmplemarketError, ExitCode
+from amplemarket_source.leads.intake import ingest, refuse_mostly_invalid
 from amplemarket_source.leads.read import LeadsInput
 from amplemarket_source.model import LEAD_FIELDS, Buyer, Cap, Kind, Plan, RequestRecord
 from amplemarket_source.pages import CompletedRequest
-from amplemarket_source.planning import decide, erased_lead_keys, read_known, record_plan
+from amplemarket_source.planning import (
+    decide,
+    erased_lead_keys,
+    read_known,
+    record_plan,
+    take_up_former_keys,
+)
 from amplemarket_source.requests.budget import Budget
 from amplemarket_source.requests.collect import Collector
 from amplemarket_source.requests.pool import RequestPool
@@ -29,7 +36,15 @@ from amplemarket_source.requests.submit import Submitter, recover
 from amplemarket_source.session import Session
 from amplemarket_source.settings import Settings
 
-__all__ = ["Commitment", "client_for", "commit", "draft", "fetch", "recover_requests"]
+__all__ = [
+    "Commitment",
+    "client_for",
+    "commit",
+    "draft",
+    "fetch",
+    "recorded",
+    "recover_requests",
+]
 
 logger = logging.getLogger("amplemarket")
 
@@ -79,6 +94,31 @@ def recover_requests(session: Session, *, buying: bool) -> list[RequestRecord]:
     return [record for record in records if record.status != "held"]
 
 
+@contextmanager
+def recorded(session: Session, command: str) -> Iterator[None]:
+    """Record the run in ``enrichment_runs``: when the block starts, and how it ends.
+
+    Raises:
+        DestinationError: it cannot be recorded; nothing was bought. At the end it is let be.
+    """
+    session.ledger.begin_run(session.run, command, session.clock.now())
+    exit_code = int(ExitCode.UNEXPECTED)
+    try:
+        yield
+        exit_code = session.report.exit_code
+    except BaseException as error:
+        exit_code = getattr(error, "exit_code", exit_code)
+        raise
+    finally:
+        figures = session.report.figures() | {
+            "exit_code": int(exit_code)
+        }  # no warehouse takes an enum
+        try:
+            session.ledger.end_run(session.run, figures, session.clock.now())
+        except AmplemarketError as error:
+            logger.warning("The end of the run could not be recorded: %s", error)
+
+
 def draft(
     session: Session, inputs: Mapping[Kind, LeadsInput], open_requests: Sequence[RequestRecord]
 ) -> Plan:
@@ -95,10 +135,20 @@ def draft(
     now, workbench = session.clock.now(), session.workbench
     with session.memory.stage("plan"):
         # All of the input is read before anything else, so that a bad line 900,000 costs nothing.
+        settings = session.settings
         intakes = {
-            kind: ingest(workbench, source, kind, seen_at=now) for kind, source in inputs.items()
+            kind: ingest(
+                workbench,
+                source,
+                kind,
+                seen_at=now,
+                said=settings.column_map,
+                encoding=settings.encoding,
+            )
+            for kind, source in inputs.items()
         }
         for kind, intake in intakes.items():
+            refuse_mostly_invalid(intake, settings.max_invalid)
             if intake.ignored_columns:
                 logger.warning(
                     "Columns of the %s that are not read: %s.",
@@ -106,6 +156,7 @@ def draft(
                     ", ".join(intake.ignored_columns),
                 )
         read_known(workbench, session.ledger)
+        take_up_former_keys(workbench)
         session.suppressions.add(erased_lead_keys(workbench))
         return Plan(
             tuple(
@@ -143,13 +194,27 @@ def commit(session: Session, plan: Plan, open_requests: Sequence[RequestRecord])
     session.spool.keep_only(open_keys)
     workbench.clear("asked_fields")
     if plan.kinds:
-        recorded = record_plan(plan, workbench, ledger, session.memory, session.clock.now())
+        recorded = record_plan(
+            plan,
+            workbench,
+            ledger,
+            session.memory,
+            session.clock.now(),
+            session.settings.column_map.kept,
+        )
         rejected = workbench.rows("SELECT reason, count(*) FROM lead_rejects GROUP BY 1 ORDER BY 1")
         session.report.recorded(recorded, dict(rejected))
         names = ", ".join(LEAD_FIELDS)
-        workbench.execute(f"INSERT INTO asked_fields SELECT lead_key, {names} FROM leads_to_ask")
+        workbench.execute(
+            f"INSERT INTO asked_fields SELECT lead_key, input_kind, {names} FROM leads_to_ask"
+        )
     for chunk in ledger.lead_fields([record.request_key for record in resumable]):
         workbench.append("asked_fields", chunk, "DISTINCT *")
+    if resumable:
+        workbench.execute(
+            "UPDATE request_leads SET input_kind = asked.input_kind FROM asked_fields asked "
+            "WHERE request_leads.input_kind IS NULL AND request_leads.lead_key = asked.lead_key"
+        )
     session.report.planned(plan, open_requests)
     return Commitment(plan, resumable)
 
@@ -210,6 +275,7 @@ def _pool(session: Session, api: EnrichmentApi, buyer: Buyer, cap: Cap | None) -
         session.check_lease,
         resubmit=settings.on_ambiguous == "resubmit",
         buyer=buyer,
+        run=session.run,
     )
     collector = Collector(
         api,

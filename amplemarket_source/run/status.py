@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from amplemarket_source.model import UNSETTLED, RequestRecord
 from amplemarket_source.schema.tables import TABLES
 from amplemarket_source.warehouse.client import Warehouse, has_ledger
 
-__all__ = ["OpenRequest", "Status", "read_status", "row_counts", "settled", "status"]
+__all__ = ["OpenRequest", "Spent", "Status", "read_status", "row_counts", "settled", "status"]
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,36 @@ class OpenRequest:
             "leads": record.lead_count,
             "account_id": record.buyer.account_id,
             "origin": record.buyer.origin,
+            "label": record.run.label if record.run else None,
             "credits_at_stake": record.credits_at_stake,
             "age_seconds": self.age_seconds,
             "next": self.next_step,
+        }
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What was bought under one label.
+
+    Attributes:
+        label: None of what has none.
+        email_credits, phone_credits: estimated, of what is loaded.
+    """
+
+    label: str | None
+    requests: int
+    leads: int
+    email_credits: float
+    phone_credits: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "label": self.label,
+            "requests": self.requests,
+            "leads": self.leads,
+            "email_credits_estimated": self.email_credits,
+            "phone_credits_estimated": self.phone_credits,
         }
 
 
@@ -63,6 +91,7 @@ class Status:
         open: those that are not settled, oldest first.
         leads_not_bought: what the last run planned and was stopped before, by credits or otherwise.
         email_credits, phone_credits: estimated so far, over all loaded requests.
+        by_label: the same, by the label that it was bought under.
         exists: False where the destination holds no record of purchases yet.
     """
 
@@ -71,6 +100,7 @@ class Status:
     leads_not_bought: int
     email_credits: float
     phone_credits: float
+    by_label: tuple[Spent, ...] = ()
     exists: bool = True
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,6 +111,7 @@ class Status:
                 "email_credits_estimated": self.email_credits,
                 "phone_credits_estimated": self.phone_credits,
             },
+            "by_label": [spent.to_dict() for spent in self.by_label],
             "leads_not_bought": self.leads_not_bought,
             "open": [request.to_dict() for request in self.open],
             "exists": self.exists,
@@ -148,13 +179,25 @@ def read_status(ledger: Ledger, now: datetime) -> Status:
     Raises:
         DestinationError: it cannot be read.
     """
-    rows = ledger.spending_by_status()
+    rows = ledger.spending()
+    by_status: Counter[str] = Counter()
+    by_label: dict[str | None, list[float]] = {}
+    for name, label, *figures in rows:
+        by_status[name] += int(figures[0])
+        # What was never sent was bought by nobody.
+        if name != "dropped":
+            sums = by_label.get(label, [0.0] * len(figures))
+            by_label[label] = [a + b for a, b in zip(sums, figures, strict=True)]
     return Status(
-        by_status={status: count for status, count, _, _ in rows},
+        by_status=dict(by_status),
         open=tuple(OpenRequest(r, _age(r, now)) for r in ledger.open_requests()),
         leads_not_bought=ledger.leads_not_bought(),
-        email_credits=float(sum(row[2] or 0 for row in rows)),
-        phone_credits=float(sum(row[3] or 0 for row in rows)),
+        email_credits=sum(row[4] for row in rows),
+        phone_credits=sum(row[5] for row in rows),
+        by_label=tuple(
+            Spent(label, int(sums[0]), int(sums[1]), sums[2], sums[3])
+            for label, sums in sorted(by_label.items(), key=lambda one: one[0] or "")
+        ),
     )
 
 

@@ -15,10 +15,13 @@ from amplemarket_source.schema.tables import REJECTS
 
 __all__ = ["INPUT_REJECT_ID_SQL", "Reject", "reject_table", "with_lead_keys"]
 
-INPUT_REJECT_ID_SQL = "substr(sha256('lead' || chr(31) || reason || chr(31) || raw), 1, 32)"
-"""The ``reject_id`` of an input row, over its columns ``reason`` and ``raw``: the same row refused
-for the same reason is one reject in every run. What has a lead or a person is told apart by them as
-well (`Reject.reject_id`). Stored ids outlive the version that made them."""
+INPUT_REJECT_ID_SQL = (
+    "substr(sha256(concat_ws(chr(31), stage, reason, source, occurrence, raw)), 1, 32)"
+)
+"""The ``reject_id`` of an input row, over the columns of the same names; ``occurrence`` counts the
+rows of a source that are alike. So each row is one reject, and the same one in every run, wherever
+in its file it stands. What has a person is told apart by them as well (`Reject.reject_id`). Stored
+ids outlive the version that made them."""
 
 Stage = Literal["lead", "result", "field"]
 

@@ -18,6 +18,7 @@ __all__ = [
     "DATA_TABLES",
     "ENRICHMENT_REQUESTS",
     "ENRICHMENT_RESULTS",
+    "ENRICHMENT_RUNS",
     "ERASURES",
     "LEADS",
     "LINEAGE",
@@ -187,6 +188,8 @@ COMPANY_TABLES: tuple[Table, ...] = (
     _labels("companies", "company_id", "job_function_headcount"),
 )
 
+_INPUT_KIND = "What identified it: email, linkedin_url, name or domain; stays when it is erased"
+
 LEADS = Table(
     name="leads",
     description="An input row; two rows with one lead_key are one purchase.",
@@ -195,6 +198,7 @@ LEADS = Table(
         Column("lead_key", description="Hash of the identifying fields", nullable=False),
         Column("external_id", description="The user's own key, untouched"),
         Column("kind", description="people or companies", nullable=False),
+        Column("input_kind", description=_INPUT_KIND),
         *_texts("email", "linkedin_url", personal=True),
         *_texts("company_domain", "company_name"),
         *_texts("name", "title", personal=True),
@@ -217,6 +221,7 @@ ENRICHMENT_RESULTS = Table(
         Column("request_key", description="The enrichment request that answered"),
         Column("request_id", description="The API's id of that request"),
         Column("result_id", description="The API's id of the result row"),
+        Column("input_kind", description=_INPUT_KIND),
         Column(
             "enriched_at",
             "timestamp",
@@ -260,11 +265,39 @@ ENRICHMENT_REQUESTS = Table(
         Column("origin", description="The API it was bought from"),
         Column("reveal_email", "bool", "E-mail addresses were asked for"),
         Column("reveal_phone_numbers", "bool", "Phone numbers were asked for"),
+        Column("label", description="Who or what it was bought for"),
+        Column("run_key", description="The run that bought it"),
         Column("error_code"),
         Column("error_detail"),
         *_DLT,
     ),
     key=("request_key",),
+)
+
+ENRICHMENT_RUNS = Table(
+    name="enrichment_runs",
+    description="A run, also one with nothing to do.",
+    columns=(
+        Column("run_key", description="Made when the run starts", nullable=False),
+        Column("command", description="run, resume, find, or extract: a plain pipeline.run"),
+        Column("label", description="Who or what the run was for"),
+        Column("started_at", "timestamp"),
+        Column("finished_at", "timestamp", "Null while it lasts, and of one that was killed"),
+        Column("exit_code", "bigint", "0: every lead is settled"),
+        Column("leads_read", "bigint", "Rows of the input"),
+        Column("leads_invalid", "bigint", "Rows that cannot be sent"),
+        Column("leads_known", "bigint", "Leads with an outcome that is young enough"),
+        Column("leads_bought", "bigint"),
+        Column("leads_not_bought", "bigint", "Planned and not sent, for want of credits or else"),
+        Column("requests_bought", "bigint"),
+        Column("requests_held", "bigint", "Held when the run ended; they need a decision"),
+        Column("email_credits_estimated", "double", "What the answers cost by the vendor's rules"),
+        Column("phone_credits_estimated", "double", "What the answers cost by the vendor's rules"),
+        Column("rows_loaded", "bigint", "Into all tables"),
+        Column("version", description="Of this package"),
+        *_DLT,
+    ),
+    key=("run_key",),
 )
 
 REJECTS = Table(
@@ -274,6 +307,9 @@ REJECTS = Table(
         Column("reject_id", description="Hash of what was rejected and why", nullable=False),
         Column("stage", description="lead, result or field", nullable=False),
         Column("reason", nullable=False),
+        Column("source", description="Of an input row: the file or query"),
+        Column("line", "bigint", "Of an input row: its line in a file, or its place in the input"),
+        Column("external_id", description="Of an input row: the user's own key, untouched"),
         Column("lead_key"),
         Column("entity_id", description="The person or company concerned"),
         Column("raw", description="The original", personal=True),
@@ -338,6 +374,7 @@ BOOKKEEPING: tuple[Table, ...] = (
     LEADS,
     ENRICHMENT_RESULTS,
     ENRICHMENT_REQUESTS,
+    ENRICHMENT_RUNS,
     REJECTS,
     ERASURES,
 )

@@ -69,8 +69,8 @@ class Matched:
     """How the rows of one request fell out.
 
     Attributes:
-        results: ``lead_key, status, entity_id, result_id, position`` for every lead that was asked
-            for; a lead without a row is ``unanswered``.
+        results: ``lead_key, input_kind, status, entity_id, result_id, position`` for every lead
+            that was asked for; a lead without a row is ``unanswered``.
         leftover: ``reason, status, entity_id, lead_key, position`` of rows that answer no lead, or
             one already answered, of those with a status that is not documented, and of those whose
             lead was inferred although they echo something else.
@@ -114,10 +114,11 @@ def _ranked(answers: str, record: RequestRecord, workbench: Workbench) -> pa.Tab
     return workbench.table(
         f"""
         WITH answers AS ({answers}), asked AS (
-            SELECT DISTINCT lead_key FROM request_leads WHERE request_key = $request_key
+            SELECT lead_key, any_value(input_kind) AS input_kind FROM request_leads
+            WHERE request_key = $request_key GROUP BY lead_key
         )
-        SELECT lead_key, asked.lead_key IS NOT NULL AS was_asked, position, status, entity_id,
-            result_id, has_email, has_phone, inferred,
+        SELECT lead_key, asked.lead_key IS NOT NULL AS was_asked, input_kind, position, status,
+            entity_id, result_id, has_email, has_phone, inferred,
             list_contains($statuses, coalesce(status, '')) AS is_documented,
             row_number() OVER (
                 PARTITION BY lead_key
@@ -136,6 +137,7 @@ def _results(best: pa.Table) -> pa.Table:
     return pa.table(
         {
             "lead_key": best.column("lead_key"),
+            "input_kind": best.column("input_kind"),
             "status": pc.if_else(is_answer, status, "unanswered"),
             "entity_id": pc.if_else(is_found, best.column("entity_id"), nothing),
             "result_id": pc.if_else(is_answer, best.column("result_id"), nothing),

@@ -49,7 +49,8 @@ def test_every_value_is_the_one_that_the_server_handed_out(scenario: Scenario) -
     seen = scenario.after("resumed")
     assert seen.wrong == []
     assert seen.counts["people"] == 5
-    assert all(seen.counts[name] > 0 for name in TABLES)
+    # Runs are recorded where a user starts one (`tests.destinations.test_lists`).
+    assert all(seen.counts[name] > 0 for name in TABLES if name != "enrichment_runs")
 
 
 @pytest.mark.guarantee("resumed on an empty disk, nothing bought twice")

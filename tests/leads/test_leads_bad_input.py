@@ -14,18 +14,20 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from amplemarket_source.errors import InputError
+from amplemarket_source.errors import InputError, SettingsError
+from amplemarket_source.headers import ColumnMap
+from amplemarket_source.leads.databases import query_leads
 from amplemarket_source.leads.intake import Intake
-from amplemarket_source.leads.read import query_leads, read_leads
+from amplemarket_source.leads.read import read_leads
 from amplemarket_source.model import COMPANIES, PEOPLE
 
 _NOBODY = 65534
 """A user to be where the tests run as root, who may read everything."""
 EMAILS = b"email,name\n" + b"jane@acme.example,Jane\n" * 3
-UTF8_ADVICE = "Save it as UTF-8 (in Excel: 'CSV UTF-8')."
+UTF8_ADVICE = "Save it as UTF-8 (in Excel: 'CSV UTF-8'), or say --encoding (cp1252, latin-1)."
 QUOTE_ADVICE = 'Inside double quotes, write a double quote twice ("").'
-COLUMNS_ADVICE = "Put a value that holds the delimiter in double quotes."
 OBJECT_ADVICE = 'Each line is one object, such as {"email": "jane@acme.example"}.'
+ITEM_JSON_ADVICE = 'Each item is one object, such as {"email": "jane@acme.example"}.'
 USABLE = (
     "Usable are email, linkedin_url, linkedin_id, company_domain, company_name, name, first_name, "
     "last_name, title."
@@ -45,13 +47,14 @@ FILES: dict[str, tuple[str, bytes, str]] = {
     "header only": ("a.csv", b"email,name\n", "a.csv: there are no leads in it."),
     "no usable column": (
         "a.csv",
-        b"external_id,mail,phone\n1,a,b\n",
-        f"a.csv: no usable column: found external_id, mail, phone. {USABLE}",
+        b"external_id,e-mail notes,phone\n1,a,b\n",
+        "a.csv: no usable column: found external_id, e-mail notes, phone. "
+        f'{USABLE} Perhaps: --map "e-mail notes=email"',
     ),
     "no usable key": (
         "a.jsonl",
-        b'{"mail": "jane@acme.example"}\n',
-        f"a.jsonl: no usable column: found mail. {USABLE}",
+        b'{"phone": "jane@acme.example"}\n',
+        f"a.jsonl: no usable column: found phone. {USABLE}",
     ),
     "a column twice": (
         "a.csv",
@@ -78,20 +81,27 @@ FILES: dict[str, tuple[str, bytes, str]] = {
         b'{"email": "jane@acme.example"}\n{"name": "\xfc"}\n',
         f"a.jsonl, line 2: bytes that are not UTF-8. {UTF8_ADVICE}",
     ),
-    "UTF-16": (
+    "UTF-16 without a mark": (
         "a.csv",
-        EMAILS.decode().encode("utf-16"),
-        f"a.csv, line 1: the file is UTF-16, not UTF-8. {UTF8_ADVICE}",
+        "email\n\u00fc@acme.example\n".encode("utf-16-le"),
+        f"a.csv, line 2: bytes that are not UTF-8. {UTF8_ADVICE}",
     ),
-    "too many columns": (
+    "UTF-16 cut in half": (
         "a.csv",
-        b'email,name\na@acme.example,"x\ny"\n\nb@acme.example,Doe, Jane\n',
-        f"a.csv, line 5: 3 columns where the first row has 2 columns. {COLUMNS_ADVICE}",
+        EMAILS.decode().encode("utf-16")[:-1],
+        f"a.csv, line 4: bytes that are not UTF-16-LE. {UTF8_ADVICE}",
     ),
-    "too few columns": (
+    "two that could be one": (
         "a.csv",
-        EMAILS + b"b@acme.example\n",
-        f"a.csv, line 5: 1 column where the first row has 2 columns. {COLUMNS_ADVICE}",
+        b"Work Email,Business Email\na,b\n",
+        "a.csv: 'Work Email' and 'Business Email' could both be the email. Say which: "
+        '--map "Work Email=email" or --map "Business Email=email".',
+    ),
+    "one that could be two": (
+        "a.csv",
+        b"Name,URL\na,b\n",
+        "a.csv: 'URL' could be the linkedin_url or the company_domain. Say which: "
+        '--map "URL=linkedin_url" or --map "URL=company_domain".',
     ),
     "a quote never closed": (
         "a.csv",
@@ -135,11 +145,27 @@ FILES: dict[str, tuple[str, bytes, str]] = {
         gzip.compress(EMAILS)[:-8],
         "a.csv.gz: the gzip file is damaged or cut off.",
     ),
-    "unknown suffix": (
+    "not JSON at all": ("a.json", b"email", f"a.json: not JSON, item 1. {ITEM_JSON_ADVICE}"),
+    "a list that is cut off": (
+        "a.json",
+        b'[{"email": "jane@acme.example"}, {"email": ',
+        f"a.json: not JSON, item 2. {ITEM_JSON_ADVICE}",
+    ),
+    "a list with more than objects": (
+        "a.json",
+        b'[{"email": "jane@acme.example"}, 7]',
+        f"a.json: JSON, but not an object, item 2. {ITEM_JSON_ADVICE}",
+    ),
+    "not a workbook": (
         "a.xlsx",
         EMAILS,
-        "a.xlsx: the file's suffix does not say what it holds. Known are .csv, .jsonl, .ndjson, "
-        ".parquet, and .gz after the text ones.",
+        "a.xlsx: not an Excel workbook (.xlsx), or a damaged one.",
+    ),
+    "unknown suffix": (
+        "a.xls",
+        EMAILS,
+        "a.xls: the file's suffix does not say what it holds. Known are .csv, .tsv, .txt, "
+        ".jsonl, .ndjson, .json, .parquet, .xlsx, and .gz after the text ones.",
     ),
 }
 
@@ -240,6 +266,42 @@ def test_companies_are_told_the_columns_of_companies(intake: Callable[..., Intak
         intake([{"email": "jane@acme.example"}], COMPANIES)
 
 
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"mail": "Mail"}, "there is no column 'mail'"),
+        ({"email": " "}, "email needs the name of a column"),
+    ],
+)
+def test_a_column_map_that_means_nothing_is_a_wrong_setting(
+    columns: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(SettingsError, match=sentence):
+        ColumnMap(columns)
+
+
+def test_a_mapped_column_that_is_not_there_is_named_with_those_that_are() -> None:
+    Path("a.csv").write_bytes(EMAILS)
+    with pytest.raises(InputError) as caught:
+        list(read_leads("a.csv", PEOPLE, ColumnMap({"email": "Courriel"})))
+    assert str(caught.value) == (
+        "a.csv: there is no column 'Courriel'. Its columns are email, name."
+    )
+
+
+@pytest.mark.parametrize("kept", [("Name",), ("_dlt_id",), ("Owner", "owner")])
+def test_a_kept_column_may_not_be_called_like_another(kept: tuple[str, ...]) -> None:
+    with pytest.raises(SettingsError, match="keep_columns"):
+        ColumnMap({}, kept)
+
+
+def test_an_encoding_that_nobody_knows_is_named() -> None:
+    Path("a.csv").write_bytes(EMAILS)
+    for encoding in ("klingon", "hex"):
+        with pytest.raises(InputError, match=f"there is no encoding '{encoding}'"):
+            read_leads("a.csv", PEOPLE, encoding=encoding)
+
+
 def test_an_error_in_the_users_own_iterable_stays_theirs(intake: Callable[..., Intake]) -> None:
     def leads() -> Any:
         yield {"email": "jane@acme.example"}
@@ -250,7 +312,7 @@ def test_an_error_in_the_users_own_iterable_stays_theirs(intake: Callable[..., I
 
 
 def test_no_error_quotes_a_row(intake: Callable[..., Intake]) -> None:
-    Path("a.csv").write_bytes(EMAILS + b"jane@acme.example,Jane,Doe\n")
+    Path("a.csv").write_bytes(EMAILS + b'jane@acme.example,"Jane,Doe\n')
     with pytest.raises(InputError) as caught:
         intake("a.csv")
     assert "jane" not in str(caught.value).lower()
@@ -268,7 +330,7 @@ def test_no_error_quotes_a_row(intake: Callable[..., Intake]) -> None:
         ("SELECT 'jane@acme.example'::INT", "duckdb:///crm.duckdb", r"duckdb:.*\(\w+\)\."),
         ("CREATE TABLE t (i INT)", "duckdb:///crm.duckdb", r"duckdb:.*\(\w+\)\."),
         ("SELECT * FROM x", "sqlite:///crm.db", r"sqlite:.*the query failed: no such table: x\."),
-        ("SELECT 1 AS mail", "sqlite:///crm.db", r"sqlite:.*no usable column: found mail\."),
+        ("SELECT 1 AS phone", "sqlite:///crm.db", r"sqlite:.*no usable column: found phone\."),
         ("SELECT 1", "nosuch://u:secret@h/d?password=secret", r"nosuch://h/d: the query failed.*"),
     ],
 )

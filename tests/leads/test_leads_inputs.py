@@ -19,8 +19,8 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
+from amplemarket_source.leads.databases import query_leads
 from amplemarket_source.leads.intake import Intake, ingest
-from amplemarket_source.leads.read import query_leads
 from amplemarket_source.model import COMPANIES, PEOPLE
 from amplemarket_source.workbench import Workbench
 
@@ -164,9 +164,16 @@ def test_every_input_gives_the_same_tables(
         (None, "jürgen-groß", 1),
         ("王@例え.example", None, 2),
     ]
-    [(reason, raw, lead_key, position)] = rows("lead_rejects")
-    assert (reason, lead_key, position) == ("email_malformed", None, 3)
-    assert json.loads(raw) == {"email": "broken", "name": "🦊", "external_id": "9"}
+    [(stage, reason, line, external_id, lead_key, raw, position)] = rows(
+        "lead_rejects", "stage, reason, line, external_id, lead_key, raw, position"
+    )
+    assert (stage, reason, external_id) == ("lead", "email_malformed", "9")
+    assert (lead_key, position) == (None, 3)
+    assert line > 3
+    row = {key.strip().lower(): str(value) for key, value in json.loads(raw).items()}
+    assert row.pop("notes") == "n"
+    given = {name: value for name, value in row.items() if value != "None"}
+    assert given == {"email": "broken", "name": "🦊", "external_id": "9"}
 
 
 def test_a_dlt_relation_is_an_input(tmp_path: Path, intake: Callable[..., Intake]) -> None:
@@ -188,6 +195,11 @@ def test_companies_have_their_own_columns(intake: Callable[..., Intake], tmp_pat
     path.write_text("domain;linkedin_url;external_id;email\nacme.example;;1;x\n;;2;y\n")
     taken = intake(path, COMPANIES)
     assert taken == Intake(read=2, invalid=1, duplicate=0, unique=1, ignored_columns=("email",))
+    assert taken.columns == {
+        "domain": ["domain"],
+        "linkedin_url": ["linkedin_url"],
+        "external_id": ["external_id"],
+    }
 
 
 def test_values_of_any_type_are_text(

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from amplemarket_source.errors import InputError
-from amplemarket_source.leads.intake import Intake
+from amplemarket_source.leads.intake import Intake, refuse_mostly_invalid
 from amplemarket_source.model import COMPANIES, PEOPLE
 from amplemarket_source.workbench import Workbench
 from tests.support.keys import lead_key
@@ -41,8 +41,8 @@ def test_one_lead_is_one_row_everywhere(intake: Run, rows: Rows) -> None:
     [(lead_id, *rest)] = rows("leads")
     assert len(lead_id) == 32
     assert lead_id != key
-    assert rest == [key, " crm 7 ", "people", *sent, None, SEEN_AT, 0]
-    assert rows("leads_to_ask") == [(key, "people", *sent, None, 0)]
+    assert rest == [key, " crm 7 ", "people", "email", *sent, None, None, SEEN_AT, 0]
+    assert rows("leads_to_ask") == [(key, "people", "email", *sent, None, None, 0)]
     assert rows("lead_rejects") == []
 
 
@@ -79,7 +79,7 @@ def test_one_key_with_two_external_ids_is_one_purchase_and_two_leads(
 
 
 def test_a_second_input_adds_and_what_was_there_is_duplicate(intake: Run, rows: Rows) -> None:
-    url = "linkedin.com/company/acme"
+    url = "acme-slug"
     intake([{"email": "jane@acme.example"}, {"email": "no"}, {"linkedin_url": url}])
     second = intake([{"linkedin_url": url}, {"domain": "acme.example"}], COMPANIES)
     assert (second.read, second.unique, second.duplicate) == (2, 2, 0)
@@ -121,13 +121,20 @@ REFUSED = [
     ({"email": "jane doe@acme.example"}, "email_malformed"),
     ({"email": "jane\u00a0doe@acme.example"}, "email_malformed"),
     ({"email": "a@acme.example; b@acme.example"}, "email_malformed"),
-    ({"email": "<jane@acme.example>", "linkedin_url": "jane"}, "email_malformed"),
+    ({"email": "<jane@acme.example>", "title": "CTO"}, "email_malformed"),
     ({"linkedin_url": "linkedin.com/in/jane doe"}, "linkedin_url_malformed"),
-    ({"email": "jane@acme.example", "title": LONG}, "value_too_long"),
+    ({"linkedin_url": "linkedin.com/company/acme"}, "linkedin_url_malformed"),
+    ({"linkedin_url": "https://jane.example/in/jane"}, "linkedin_url_malformed"),
+    ({"linkedin_url": "n/a"}, "linkedin_url_malformed"),
+    ({"linkedin_url": "None"}, "linkedin_url_malformed"),
+    ({"name": "Jane", "company_domain": "localhost"}, "company_domain_malformed"),
+    ({"name": "Jane", "company_domain": "not a domain"}, "company_domain_malformed"),
+    ({"name": LONG, "company_name": "Acme"}, "value_too_long"),
+    ({"name": LONG, "title": "CTO", "company_name": "Acme"}, "value_too_long"),
     ({"email": "jane\x00@acme.example"}, "unprintable_character"),
-    ({"email": "jane@acme.example", "name": "Jane\x1b[31m"}, "unprintable_character"),
-    ({"email": "jane@acme.example", "name": "J\ufffdrgen"}, "unprintable_character"),
-    ({"email": "jane@acme.example", "name": "J\ud800rgen"}, "unprintable_character"),
+    ({"email": "n/a", "company_domain": "n/a"}, "company_domain_malformed, email_malformed"),
+    ({"email": "jane@acme.example", "external_id": "7" * 10_001}, "value_too_long"),
+    ({"email": "x" * 5_000_000}, "value_too_long"),
 ]
 
 
@@ -137,10 +144,152 @@ def test_a_lead_that_cannot_be_sent_is_a_reject_with_its_reason(
 ) -> None:
     taken = intake([lead, {"email": "joe@acme.example"}])
     assert (taken.invalid, taken.unique) == (1, 1)
-    [(found, raw, key, position)] = rows("lead_rejects")
-    assert (found, key, position) == (reason, None, 0)
-    assert json.loads(raw).keys() == lead.keys()
+    [(stage, found, source, line, external_id, key, raw, position)] = rows("lead_rejects")
+    assert (stage, found, source, line, key, position) == ("lead", reason, "leads", 1, None, 0)
+    assert (external_id or "")[:10] == lead.get("external_id", "")[:10]
+    assert json.loads(raw).keys() <= lead.keys()
+    assert len(raw) < 50_000
     assert rows("leads_to_ask", "email") == [("joe@acme.example",)]
+
+
+GOOD = {"linkedin_url": "linkedin.com/in/jane", "external_id": "7"}
+PARTLY = [
+    ({"email": "n/a"}, "email", "email_malformed"),
+    ({"email": "<jane@acme.example>"}, "email", "email_malformed"),
+    ({"company_domain": "unknown"}, "company_domain", "company_domain_malformed"),
+    ({"company_domain": "jane@acme.example"}, "company_domain", "company_domain_malformed"),
+    ({"company_domain": "10.0.0.1"}, "company_domain", "company_domain_malformed"),
+    ({"title": LONG}, "title", "value_too_long"),
+    ({"name": "Jane\x1b[31m"}, "name", "unprintable_character"),
+    ({"name": "J\ufffdrgen"}, "name", "unprintable_character"),
+    ({"name": "J\ud800rgen"}, "name", "unprintable_character"),
+]
+
+
+@pytest.mark.parametrize(("more", "field", "reason"), PARTLY)
+def test_a_row_with_one_bad_identifier_is_sent_with_the_others_and_is_one_reject(
+    more: dict[str, str], field: str, reason: str, intake: Run, rows: Rows
+) -> None:
+    taken = intake([{**GOOD, **more}])
+    assert (taken.read, taken.invalid, taken.unique, taken.incomplete) == (1, 0, 1, 1)
+    assert rows("leads_to_ask", f"linkedin_url, {field}") == [("linkedin.com/in/jane", None)]
+    [(key,)] = rows("leads_to_ask", "lead_key")
+    [(stage, found, line, external_id, of, raw)] = rows(
+        "lead_rejects", "stage, reason, line, external_id, lead_key, raw"
+    )
+    assert (stage, found, line, external_id, of) == ("field", reason, 1, "7", key)
+    assert field in json.loads(raw)
+    # The same lead without it is the same purchase.
+    assert key == lead_key(PEOPLE, {"linkedin_url": "linkedin.com/in/jane"})
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("https://www.Acme.example/about?x=1", "acme.example"),
+        ("ACME.example.", "acme.example"),
+        ("acme.example:8080", "acme.example"),
+        ("bücher.example", "bücher.example"),
+        ("sub_domain.acme-2.co.example", "sub_domain.acme-2.co.example"),
+        ("xn--bcher-kva.xn--p1ai", "xn--bcher-kva.xn--p1ai"),
+    ],
+)
+def test_of_a_url_as_a_domain_the_host_is_sent(
+    given: str, sent: str, intake: Run, rows: Rows
+) -> None:
+    intake([{"domain": given}], COMPANIES)
+    intake([{"name": "Jane", "company_domain": given}])
+    assert rows("leads_to_ask", "coalesce(domain, company_domain)") == [(sent,), (sent,)]
+    assert rows("leads", "input_kind") == [("domain",), ("name",)]
+
+
+def test_a_company_is_no_person_and_a_person_no_company(intake: Run, rows: Rows) -> None:
+    urls = ["linkedin.com/in/jane", "linkedin.com/company/acme", "de.linkedin.com/school/acme"]
+    taken = intake([{"linkedin_url": url} for url in urls], COMPANIES)
+    assert (taken.invalid, taken.unique) == (1, 2)
+    assert rows("lead_rejects", "reason") == [("linkedin_url_malformed",)]
+
+
+def test_rows_with_nothing_in_them_are_none(intake: Run, rows: Rows, tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_text("email,name\n,\njane@acme.example,\n , \n,Jane\n")
+    taken = intake(path)
+    assert (taken.read, taken.invalid, taken.unique) == (2, 1, 1)
+    assert rows("lead_rejects", "reason, line") == [("not_enough_to_identify", 5)]
+
+
+def test_a_row_of_other_length_is_a_reject_with_its_line(
+    intake: Run, rows: Rows, tmp_path: Path
+) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_text('email,name\na@acme.example,"x\ny"\n\nb@acme.example,Doe, Jane\nn/a,Joe\nc\n')
+    taken = intake(path)
+    assert (taken.read, taken.invalid, taken.unique) == (4, 3, 1)
+    assert rows("lead_rejects", "line, reason, raw") == [
+        (6, "email_malformed", '{"email": "n/a", "name": "Joe"}'),
+        (
+            5,
+            "wrong_number_of_columns",
+            '{"column 1": "b@acme.example", "column 2": "Doe", "column 3": " Jane"}',
+        ),
+        (7, "wrong_number_of_columns", '{"column 1": "c"}'),
+    ]
+    with pytest.raises(InputError) as caught:
+        refuse_mostly_invalid(taken, 0.5)
+    assert str(caught.value) == (
+        f"{path}: 3 of 4 rows cannot be sent: 2 wrong_number_of_columns (first in line 5), "
+        "1 email_malformed (first in line 6). Nothing was sent. Read were email from 'email', "
+        "name from 'name'. More than max_invalid (0.5) of the rows; raise it if they are meant to "
+        "be left out."
+    )
+    refuse_mostly_invalid(taken, 0.75)
+
+
+def test_notes_around_a_table_are_no_rows(intake: Run, rows: Rows, tmp_path: Path) -> None:
+    path = tmp_path / "report.csv"
+    path.write_text(
+        'Notes:\n"Some of it, may be missing"\n\nFirst Name,Last Name,Email\n\nnot a row\n'
+        "Ada,Example,ada@acme.example\n\nExample Ltd\n\nConfidential\n"
+    )
+    taken = intake(path)
+    assert (taken.read, taken.invalid, taken.unique) == (2, 1, 1)
+    assert rows("lead_rejects", "reason, line") == [("wrong_number_of_columns", 6)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "email|name|notes\na@acme.example|Doe, Jane|x;y\n",
+        "email,name,notes\na@acme.example,'Doe, Jane','x;y'\n",
+        'email;name;notes\r\na@acme.example;"Doe, Jane";"x;y"\r\n',
+        'email,name,notes\na@acme.example,"Doe, Jane","x;y"\n',
+        'email\tname\tnotes\na@acme.example\t"Doe, Jane"\tx;y\n',
+    ],
+)
+def test_a_dialect_is_found_by_what_it_makes_of_the_file(
+    text: str, intake: Run, rows: Rows, tmp_path: Path
+) -> None:
+    path = tmp_path / "leads.txt"
+    path.write_bytes((text + text.splitlines(keepends=True)[1] * 20).encode())
+    assert intake(path).read == 21
+    assert rows("leads_to_ask", "email, name") == [("a@acme.example", "Doe, Jane")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "email,name\na@acme.example,A\n\nA cut row\n",
+        "email,name,title\na@acme.example,A,CTO\n\nb@acme.example\n",
+        "email,name,title\na@acme.example,A,CTO\nA cut row\n",
+    ],
+)
+def test_a_row_that_is_cut_off_is_no_note(
+    text: str, intake: Run, rows: Rows, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.csv"
+    path.write_text(text)
+    assert intake(path).invalid == 1
+    assert rows("lead_rejects", "reason") == [("wrong_number_of_columns",)]
 
 
 ENOUGH = [
@@ -172,6 +321,20 @@ def test_other_spellings_of_columns_fill_only_what_is_missing(intake: Run, rows:
         ("by-id", "Jane Doe"),
         ("by-url", "J. Doe"),
         ("by-id", "Jane"),
+    ]
+
+
+def test_a_second_column_fills_in_for_an_empty_one_but_never_one_id_for_another(
+    intake: Run, rows: Rows, tmp_path: Path
+) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_text(
+        "Email,Work Email,Record ID,Id\n,a@acme.example,,9\nb@acme.example,c@acme.example,1,9\n"
+    )
+    intake(path)
+    assert rows("leads", "email, external_id") == [
+        ("a@acme.example", None),
+        ("b@acme.example", "1"),
     ]
 
 

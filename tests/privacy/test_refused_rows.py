@@ -25,14 +25,14 @@ def test_refused_rows_that_quote_somebody_erased_keep_nothing_of_them(
 ) -> None:
     leads = [*_REFUSED.values(), {"email": "Eve <eve@eve.example>"}]
     if when == "before":
-        deployment.run(leads)
+        deployment.run(leads, max_invalid=1.0)
         assert mentions(deployment, _ADA)
         assert forget(deployment.pipeline(), email=_ADA).found
     else:
         with pytest.raises(UsageError):
             forget(deployment.pipeline(), email=_ADA)
     for _ in range(2):
-        deployment.run(leads)
+        deployment.run(leads, max_invalid=1.0)
         assert mentions(deployment, _ADA) == set()
     rejects = deployment.rows("SELECT raw IS NULL, count(*) FROM rejects GROUP BY ALL ORDER BY ALL")
     assert rejects == [(False, 1), (True, len(_REFUSED))]
@@ -40,7 +40,7 @@ def test_refused_rows_that_quote_somebody_erased_keep_nothing_of_them(
 
 def test_a_refused_row_with_an_erased_profile_keeps_nothing_of_it(deployment: Deployment) -> None:
     lead = {"linkedin_url": "https://de.linkedin.com/in/Ada-1 (Ada)"}
-    deployment.run([lead])
+    deployment.run([lead], max_invalid=1.0)
     assert forget(deployment.pipeline(), linkedin_url="linkedin.com/in/ada-1").found
-    deployment.run([lead])
+    deployment.run([lead], max_invalid=1.0)
     assert mentions(deployment, "ada-1") == set()

@@ -84,8 +84,11 @@ class Bench:
             schema=pa.schema([(name, pa.string()) for name in (*PEOPLE.identifying, "domain")]),
         )
         self.work.clear("asked_fields")
-        self.work.append("asked_fields", rows, f"{lead_key_sql(kind)} AS lead_key, *")
-        self.work.execute("INSERT INTO request_leads SELECT ?, lead_key FROM asked_fields", [key])
+        columns = f"{lead_key_sql(kind)} AS lead_key, 'email' AS input_kind, *"
+        self.work.append("asked_fields", rows, columns)
+        self.work.execute(
+            "INSERT INTO request_leads SELECT ?, lead_key, input_kind FROM asked_fields", [key]
+        )
 
 
 class Warehouse:

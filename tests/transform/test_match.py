@@ -35,9 +35,11 @@ def ask(work: Workbench, leads: list[Lead]) -> None:
     work.clear("request_leads", "asked_fields")
     for lead in leads:
         key = lead_key(PEOPLE, lead)
-        work.execute("INSERT INTO request_leads VALUES ('key-1', ?)", [key])
+        work.execute("INSERT INTO request_leads VALUES ('key-1', ?, 'email')", [key])
         values = [lead.get(name) for name in PEOPLE.identifying]
-        work.execute("INSERT INTO asked_fields VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", [key, *values])
+        work.execute(
+            "INSERT INTO asked_fields VALUES (?, 'email', ?, ?, ?, ?, ?, ?, NULL)", [key, *values]
+        )
 
 
 def answer(*rows: dict[str, object]) -> pa.Table:
