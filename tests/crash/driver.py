@@ -23,7 +23,7 @@ from amplemarket_source.journal import Journal
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.load import removed as load_removed
 from amplemarket_source.load.waves import load_pending
-from amplemarket_source.model import PEOPLE
+from amplemarket_source.model import LEAD_FIELDS, PEOPLE
 from amplemarket_source.pages import SpooledRequest
 from amplemarket_source.schema.tables import TABLES
 from amplemarket_source.settings import resolve_settings
@@ -55,6 +55,7 @@ _PASSING = (
     "enrichment_request_id",
 )
 _OF_REQUESTS = ("request_key", "request_id", "result_id")
+_OF_RUNS = ("enrichment_requests", "enrichment_runs")
 
 
 def _event(event: str) -> Matches:
@@ -148,8 +149,13 @@ def run_once(
     mode: str,
     on_ambiguous: str,
     leads: Sequence[dict[str, str]] = tuple(LEADS),
+    **more: Any,
 ) -> None:
-    """One run, by waves as the command line does it, or as a plain ``pipeline.run``."""
+    """One run, by waves as the command line does it, or as a plain ``pipeline.run``.
+
+    Args:
+        more: further settings.
+    """
     settings: dict[str, Any] = {
         "api_key": "sandbox-key",
         "base_url": url,
@@ -158,6 +164,7 @@ def run_once(
         "max_requests_in_flight": 2,
         "reveal_phone_numbers": True,
         "on_ambiguous": on_ambiguous,
+        **more,
     }
     pipeline = pipeline_in(folder, mode)
     if mode == "plain":
@@ -179,7 +186,7 @@ def dump(folder: Path) -> dict[str, Any]:
                 json.dumps(_row(name, columns), default=str) for columns in _rows(warehouse, name)
             )
             for name in TABLES
-            if name != "enrichment_requests" and warehouse.has_table(name)
+            if name not in _OF_RUNS and warehouse.has_table(name)
         }
         results = warehouse.rows(f"SELECT lead_key FROM {warehouse.name('enrichment_results')}")
         held = warehouse.rows(
@@ -209,4 +216,8 @@ def _rows(warehouse: Warehouse, name: str) -> list[dict[str, Any]]:
 
 def _row(name: str, columns: dict[str, Any]) -> dict[str, Any]:
     passing = (*_PASSING, *(_OF_REQUESTS if name == "enrichment_results" else ()))
+    is_nobody = name == "leads" and not any(map(columns.get, LEAD_FIELDS))
+    if is_nobody or columns.get("status") == "gdpr_removed":
+        # Of somebody erased before it was recorded nobody can tell any more.
+        passing = (*passing, "input_kind")
     return {key: value for key, value in columns.items() if key not in passing}

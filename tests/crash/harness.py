@@ -135,7 +135,7 @@ class Place:
         self.make()
         status, said = in_child(
             lambda: driver.run_once(
-                self.folder, server.url, "waves", "hold", leads=driver.LEADS[-1:]
+                self.folder, server.url, "waves", "hold", driver.LEADS[-1:], max_invalid=1.0
             )
         )
         assert status == 0, said

@@ -83,7 +83,7 @@ def test_an_erasure_is_finished_wherever_it_died(
         if again == "the same":
             forget(known.pipeline(), linkedin_url="linkedin.com/in/ada-1")
         elif again == "a run":
-            known.run([{"email": "not an address"}])
+            known.run([{"email": "not an address"}], max_invalid=1.0)
         else:
             with pytest.raises(UsageError):
                 forget(known.pipeline(), email="eve@eve.example")
