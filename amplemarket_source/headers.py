@@ -115,6 +115,7 @@ for _kind, _fields in _NAMES.items():
                 _RANKED[_kind].setdefault(_bare(_name), {}).setdefault(_field, _rank)
 
 _MOST_NAMES_SHOWN = 20
+_ROWS_BEFORE_HEADER = 20
 _HIDDEN = "(a name that may be a value)"
 _VALUE = re.compile(r"@|://|linkedin\.com|(\d[ ().-]*){6}|.{61}", re.IGNORECASE | re.DOTALL)
 # Words that column names are made of. Where no column is known, the first row of a file may be no
@@ -204,6 +205,9 @@ class Header:
         source: how errors call the input.
         said: what the user says of the columns.
 
+    Attributes:
+        kept: the name of each kept column in a batch, and in ``leads``.
+
     Example::
 
         >>> header = Header(PEOPLE, "leads.csv")
@@ -216,8 +220,10 @@ class Header:
         self.kind = kind
         self.accepted = ACCEPTED[kind.name]
         said = said or ColumnMap()
-        self._kept = {_kept(name): header for name, header in said.kept.items()}
-        self.schema = pa.schema([(name, pa.string()) for name in (*self.accepted, *self._kept)])
+        # Prefixed, so that none meets a column of ours.
+        self.kept = {f"kept {name}": name for name in said.kept}
+        self._kept = {f"kept {name}": header for name, header in said.kept.items()}
+        self.schema = pa.schema([(name, pa.string()) for name in (*self.accepted, *self.kept)])
         self._said = {
             name: header for name, header in said.columns.items() if name in self.accepted
         }
@@ -239,11 +245,21 @@ class Header:
         The surest first; the others fill in where it is empty.
         """
         taken = {name: list(self._taken[name]) for name in self.accepted if name in self._taken}
-        return taken | {kept.partition(" ")[2]: [header] for kept, header in self._kept.items()}
+        return taken | {self.kept[column]: [header] for column, header in self._kept.items()}
 
     def recognised(self, names: Iterable[object]) -> int:
         """How many of our columns the names would give, if they were the header."""
         return len({column for name in names for column, _ in self._meanings(str(name).strip())})
+
+    def row_of(self, rows: Sequence[Sequence[object]]) -> int:
+        """Which of the rows at the start of a file is the header: notes may stand before it.
+
+        The first, if it has any column of ours; a row further down has to look more like one.
+        """
+        if not rows or self.recognised(rows[0]):
+            return 0
+        scores = map(self.recognised, rows[:_ROWS_BEFORE_HEADER])
+        return next((place for place, score in enumerate(scores) if score > 1), 0)
 
     def places(self, names: Iterable[object]) -> dict[str, list[int]]:
         """Column -> its positions in ``names``, the surest first.
@@ -304,11 +320,10 @@ class Header:
         if any(name in self._taken for name in usable):
             return
         found = [*(name for names in self._taken.values() for name in names), *self._ignored]
-        plain = [name for name in found if _is_column_name(name)]
         raise InputError(
             f"no usable column: found {_told(found)}",
             source=self.source,
-            advice=f"Usable are {_listed(usable)}.{self.advice(plain)}",
+            advice=f"Usable are {_listed(usable)}.{self.advice(filter(_is_column_name, found))}",
         )
 
     def advice(self, names: Iterable[str] | None = None) -> str:
@@ -340,7 +355,7 @@ class Header:
         best = [spelt[position] for rank, position in ranked if rank == ranked[0][0]]
         if len(best) < 2:
             return
-        shown = column.partition(" ")[2] or column
+        shown = self.kept.get(column, column)
         if len({_bare(name) for name in best}) == 1:
             raise InputError(
                 "the column is there twice",
@@ -376,11 +391,6 @@ class Header:
         for position, name in enumerate(spelt):
             if name and position not in read:
                 self._ignored[_HIDDEN if _VALUE.search(name) else name] = None
-
-
-def _kept(name: str) -> str:
-    """What a kept column is called in the batches, where it must not meet one of ours."""
-    return f"kept {name}"
 
 
 def _is_same(header: str, name: str) -> bool:

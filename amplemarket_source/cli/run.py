@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 import dlt
@@ -50,6 +50,9 @@ __all__ = [
     "run",
     "say_new",
 ]
+
+Inputs: TypeAlias = Callable[[dlt.Pipeline], Mapping[Kind, LeadsInput]]
+"""Gives the lists of a run by kind; one may be read through the pipeline."""
 
 _LEADS_HELP = """\b
 {name} is a path or URL (.csv, .xlsx, .json, .jsonl, .parquet), or - for standard input.
@@ -125,12 +128,11 @@ def _command(group: click.Group, kind: Kind, *, spend: bool) -> None:
 
 def _plan(kind: Kind, *, output: Output, target: Target, **options: Any) -> None:
     given = given_settings(options)
-    _refuse_unclear(kind, sandbox=False, **options)
+    inputs = _input(kind, sandbox=False, **options)
     settings = resolve_settings(api_key=NO_KEY_NEEDED, **given)
     place = target.place()
     with output.working(), target.looking() as pipeline:
-        inputs = {kind: _input(kind, pipeline, sandbox=False, **options)}
-        made = draft_only(pipeline, settings, inputs)
+        made = draft_only(pipeline, settings, inputs(pipeline))
     text = "\n\n".join(plan_text(each) for each in made.kinds) + cap_text(made)
     missing = "; there is none yet, so nothing is known" if place.is_missing else ""
     text += f"\nIn {target.where()}{missing}."
@@ -141,11 +143,7 @@ def _run(
     kind: Kind, *, sandbox: bool, yes: bool, output: Output, target: Target, **options: Any
 ) -> None:
     given = given_settings(options)
-    _refuse_unclear(kind, sandbox=sandbox, **options)
-
-    def inputs(pipeline: dlt.Pipeline) -> dict[Kind, LeadsInput]:
-        return {kind: _input(kind, pipeline, sandbox=sandbox, **options)}
-
+    inputs = _input(kind, sandbox=sandbox, **options)
     if sandbox:
         target = target.apart()
         with bundled_server() as where:
@@ -170,7 +168,7 @@ def resume(output: Output, target: Target, **options: Any) -> None:
 def execute(
     target: Target,
     settings: Settings,
-    inputs: Callable[[dlt.Pipeline], Mapping[Kind, LeadsInput]],
+    inputs: Inputs,
     output: Output,
     *,
     before: Callable[[Ledger], None] = lambda _: None,
@@ -273,7 +271,7 @@ def answer_run(
     click.get_current_context().exit(document["exit_code"])
 
 
-def _refuse_unclear(
+def _input(
     kind: Kind,
     *,
     sandbox: bool,
@@ -281,8 +279,12 @@ def _refuse_unclear(
     query: str | None,
     table: str | None,
     from_url: str | None,
-) -> None:
-    """Refuse a command that does not say one list."""
+) -> Inputs:
+    """The list that a command names, once there is a pipeline to read it from.
+
+    Raises:
+        UsageError: it names none, or two.
+    """
     name = kind.payload_key.upper()
     if from_url is not None and query is None:
         raise UsageError("--from URL says where --query SQL is to be asked; give both.")
@@ -295,24 +297,16 @@ def _refuse_unclear(
             "--table. With --sandbox alone, some are invented."
         )
 
+    def leads(pipeline: dlt.Pipeline) -> LeadsInput:
+        if query is not None and from_url is not None:
+            return query_leads(query, from_url)
+        if query is not None or table is not None:
+            return DestinationLeads(pipeline, query, table)
+        if source is not None:
+            return source
+        return demo_leads() if kind is PEOPLE else demo_companies()
 
-def _input(
-    kind: Kind,
-    pipeline: dlt.Pipeline,
-    *,
-    sandbox: bool,
-    source: str | None,
-    query: str | None,
-    table: str | None,
-    from_url: str | None,
-) -> LeadsInput:
-    if query is not None and from_url is not None:
-        return query_leads(query, from_url)
-    if query is not None or table is not None:
-        return DestinationLeads(pipeline, query, table)
-    if source is not None:
-        return source
-    return demo_leads() if kind is PEOPLE else demo_companies()
+    return lambda pipeline: {kind: leads(pipeline)}
 
 
 for _kind in KINDS:

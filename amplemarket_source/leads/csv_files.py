@@ -28,7 +28,6 @@ from amplemarket_source.leads.files import FileSource
 __all__ = ["CsvFile", "OddRow"]
 
 _SAMPLE_BYTES = 1 << 16
-_ROWS_BEFORE_HEADER = 20
 _FEW_COLUMNS = 2
 _ADDRESS = re.compile(r"@|linkedin\.com", re.IGNORECASE)
 # Arrow wants a row whole in one block, and holds several blocks: small ones keep memory flat, the
@@ -179,11 +178,12 @@ class CsvFile:
         return len(self._layout.names) > _FEW_COLUMNS and not _ADDRESS.search(row.raw)
 
     def _read(self, block_bytes: int) -> Iterator[pa.RecordBatch]:
-        names = _numbered(self._layout.names)
+        names = [name.strip() for name in self._layout.names]
         with self._file.open_text() as stream:
             reader = arrow_csv.open_csv(
                 pa.PythonFile(stream, mode="r"),
                 read_options=arrow_csv.ReadOptions(
+                    # Which must not be there twice.
                     column_names=[str(position) for position in range(len(names))],
                     skip_rows_after_names=self._layout.rows_before,
                     block_size=block_bytes,
@@ -265,17 +265,14 @@ class CsvFile:
         if not is_all:
             rows = rows[:-1] or rows
         full = [(number, row) for number, row in enumerate(rows) if row]
-        scores = [self._header.recognised(row) for _, row in full[:_ROWS_BEFORE_HEADER]]
-        # Notes stand before some headers; a row further down has to look more like one.
-        chosen = 0
-        if scores and not scores[0]:
-            chosen = next((place for place, score in enumerate(scores) if score > 1), 0)
         if not full:
             return _Found(0, 0, has_odd_rows=False, layout=_Layout((), dialect, 0))
+        chosen = self._header.row_of([row for _, row in full])
         number, names = full[chosen]
         odd = any(len(row) != len(names) for _, row in full[chosen + 1 :] if "".join(row).strip())
         layout = _Layout(tuple(names), dialect, number + 1)
-        return _Found(scores[chosen], len(names), has_odd_rows=odd, layout=layout)
+        score = self._header.recognised(names)
+        return _Found(score, len(names), has_odd_rows=odd, layout=layout)
 
 
 @dataclass(frozen=True)
@@ -315,8 +312,3 @@ def _sniffed(sample: str) -> _Dialect | None:
 def _places_as_names(row: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The values of a row that has no names for them."""
     return ((f"column {number}", value) for number, value in enumerate(row, start=1))
-
-
-def _numbered(names: Sequence[str]) -> list[str]:
-    """Names for Arrow, which takes any, also the same twice."""
-    return [name.strip() for name in names]

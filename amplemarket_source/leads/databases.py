@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,23 @@ from typing import Any
 import dlt
 import duckdb
 import pyarrow as pa
-from dlt.destinations.exceptions import DatabaseException
+from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 
 from amplemarket_source.errors import InputError, how_to_install
 from amplemarket_source.leads.files import shown_address
 
-__all__ = ["DestinationLeads", "QueryLeads", "query_leads"]
+__all__ = ["DestinationLeads", "QueryLeads", "query_leads", "refused"]
 
 
 _ROWS = 1 << 14
 _DUCKDB = "duckdb:///"
+# These can be raised before a row is read, so their text holds no person's data.
+_TELLING = (
+    duckdb.CatalogException,
+    duckdb.BinderException,
+    duckdb.ParserException,
+    duckdb.IOException,
+)
 
 
 @dataclass(frozen=True)
@@ -74,13 +82,6 @@ def query_leads(sql: str, url: str) -> QueryLeads:
 
 
 def _from_duckdb(query: QueryLeads) -> Iterator[pa.RecordBatch]:
-    # These can be raised before a row is read, so their text holds no person's data.
-    telling = (
-        duckdb.CatalogException,
-        duckdb.BinderException,
-        duckdb.ParserException,
-        duckdb.IOException,
-    )
     try:
         with duckdb.connect(query.url.removeprefix(_DUCKDB), read_only=True) as connection:
             connection.execute("SET enable_progress_bar = false")
@@ -92,7 +93,7 @@ def _from_duckdb(query: QueryLeads) -> Iterator[pa.RecordBatch]:
             advice="Leave --from out: --query alone reads from the destination.",
         ) from None
     except (duckdb.Error, pa.ArrowException) as error:
-        raise _refused(query.source_name, error, tell=isinstance(error, telling)) from None
+        raise _refused(query.source_name, error, tell=isinstance(error, _TELLING)) from None
 
 
 def _from_sqlalchemy(query: QueryLeads) -> Iterator[list[Mapping[str, Any]]]:
@@ -170,11 +171,11 @@ class DestinationLeads:
                 with client.execute_query(sql) as cursor:
                     yield from cursor.iter_arrow(_ROWS)
         except DatabaseException as error:
-            raise _refused(self.source_name, error, tell=True) from None
+            raise refused(self.source_name, error) from None
 
     def _qualified(self, client: Any) -> str:
         parts = (self.table or "").split(".")
-        if len(parts) == 1 and client.has_dataset():
+        if len(parts) == 1:
             return str(client.make_qualified_table_name(parts[0]))
         # As a person writes it: quoted only where SQL would not take it, so that the destination
         # folds its case.
@@ -189,15 +190,22 @@ def _by_cursor(connection: Any, sql: str, source: str) -> Iterator[list[Mapping[
     cursor = connection.cursor(name="amplemarket_leads", withhold=True)
     try:
         cursor.execute(sql)
-    except connection.Error as error:
-        # There is no cursor then that could be closed.
-        raise _refused(source, error, tell=True) from None
-    try:
         while rows := cursor.fetchmany(_ROWS):
             names = [column.name for column in cursor.description]
             yield [dict(zip(names, row, strict=True)) for row in rows]
+    except connection.Error as error:
+        tell = isinstance(error, connection.ProgrammingError)
+        raise _refused(source, error, tell=tell) from None
     finally:
-        cursor.close()
+        with suppress(connection.Error):  # it is not there, if the query failed
+            cursor.close()
+
+
+def refused(source: str, error: DatabaseException) -> InputError:
+    """What a destination says against a query, as far as it can hold no value of a row."""
+    cause = getattr(error, "dbapi_exception", error)
+    tell = isinstance(error, DatabaseUndefinedRelation) or isinstance(cause, _TELLING)
+    return _refused(source, cause, tell=tell)
 
 
 def _refused(source: str, error: BaseException, *, tell: bool) -> InputError:

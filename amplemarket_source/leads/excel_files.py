@@ -17,7 +17,7 @@ from amplemarket_source.leads.files import FileSource
 __all__ = ["excel_batches"]
 
 _ROWS = 1 << 14
-_ROWS_BEFORE_HEADER = 20
+_SAMPLE_ROWS = 100
 
 
 def excel_batches(file: FileSource, header: Header) -> Iterator[LeadBatch]:
@@ -52,9 +52,11 @@ def excel_batches(file: FileSource, header: Header) -> Iterator[LeadBatch]:
     del data
     # No text in Arrow's larger form.
     table = table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
-    place, names = _find_header(table, header)
-    if names is None:
+    start = list(_rows(table.slice(0, _SAMPLE_ROWS)))
+    full = [(place, row) for place, row in enumerate(start) if any(row)]
+    if not full:
         raise InputError("the first sheet is empty", source=file.name)
+    place, names = full[header.row_of([row for _, row in full])]
     places = header.columns_at(names)
     header.check()
     numbered = table.rename_columns([name.strip() for name in names]).slice(place + 1)
@@ -67,24 +69,9 @@ def excel_batches(file: FileSource, header: Header) -> Iterator[LeadBatch]:
             yield arrow_batch(batch.filter(is_given), places, header, numbers)
 
 
-def _find_header(table: pa.Table, header: Header) -> tuple[int, list[str] | None]:
-    rows = [
-        (place, [value or "" for value in row.values()])
-        for place, row in enumerate(_rows(table.slice(0, _ROWS_BEFORE_HEADER)))
-        if any(row.values())
-    ]
-    if not rows:
-        return 0, None
-    scores = [header.recognised(names) for _, names in rows]
-    chosen = 0
-    if not scores[0]:
-        chosen = next((at for at, score in enumerate(scores) if score > 1), 0)
-    return rows[chosen]
-
-
-def _rows(table: pa.Table) -> list[dict[int, str | None]]:
+def _rows(table: pa.Table) -> Iterator[list[str]]:
     columns = [column.to_pylist() for column in table.columns]
-    return [dict(enumerate(row)) for row in zip(*columns, strict=True)]
+    return ([value or "" for value in row] for row in zip(*columns, strict=True))
 
 
 def _has_value(batch: pa.RecordBatch) -> pa.Array:

@@ -211,17 +211,15 @@ def find_file(path: str | os.PathLike[str], encoding: str | None = None) -> File
 
 def _known_encoding(name: str) -> str:
     try:
-        found = codecs.lookup(name)
+        # Of Python's codecs some, such as hex, are no encodings of text.
+        "".encode(name)
     except LookupError:
-        found = None
-    # Python also has codecs that are no encoding of text, such as hex.
-    if found is None or not getattr(found, "_is_text_encoding", True):
         raise InputError(
             f"there is no encoding {name!r}",
             source="--encoding",
             advice="Name one such as utf-8, cp1252, latin-1, utf-16 or shift_jis.",
-        )
-    return found.name
+        ) from None
+    return codecs.lookup(name).name
 
 
 def _standard_input(encoding: str) -> FileSource:

@@ -30,9 +30,9 @@ _ROWS = 1 << 14
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,
     "python_enable_replacements": False,
-    "memory_limit": "256MB",
 }
-_PLACE = re.compile(r"in record/value (\d+)")  # counts one more than there are
+# DuckDB counts one more than there are.
+_PLACE = re.compile(r"Malformed JSON .* in record/value (\d+)", re.DOTALL)
 _EACH = 'Each {} is one object, such as {{"email": "jane@acme.example"}}.'
 
 
@@ -86,10 +86,17 @@ def json_batches(file: FileSource, header: Header) -> Iterator[LeadBatch]:
                     yield from objects.batches(work, rows.column(0), first)
                     first += rows.num_rows
         except (duckdb.Error, pa.ArrowException) as error:
-            place = _PLACE.search(str(error))
-            where = f", item {int(place[1]) - 1:,}" if place else ""
+            said = str(error)
+            if "maximum_object_size" in said:
+                what = f"an item longer than {_LONGEST_LINE >> 20} MiB"
+                raise InputError(what, source=file.name) from None
+            place = _PLACE.search(said)
+            if place is None:
+                raise
             raise InputError(
-                f"not JSON{where}", source=file.name, advice=_EACH.format("item")
+                f"not JSON, item {int(place[1]) - 1:,}",
+                source=file.name,
+                advice=_EACH.format("item"),
             ) from None
 
 

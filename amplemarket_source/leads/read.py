@@ -18,7 +18,7 @@ from amplemarket_source.leads.batches import (
     row_batches,
 )
 from amplemarket_source.leads.csv_files import CsvFile, OddRow
-from amplemarket_source.leads.databases import DestinationLeads, QueryLeads
+from amplemarket_source.leads.databases import DestinationLeads, QueryLeads, refused
 from amplemarket_source.leads.excel_files import excel_batches
 from amplemarket_source.leads.files import FileSource, find_file
 from amplemarket_source.leads.json_files import json_batches, jsonl_batches
@@ -140,5 +140,4 @@ def _of_relation(relation: Any) -> Iterator[Any]:
     try:
         yield from relation.iter_arrow(_RELATION_ROWS)
     except DatabaseException as error:
-        text = str(error).strip().partition("\n")[0].rstrip(".")
-        raise InputError(f"the query failed: {text}", source="relation") from None
+        raise refused("relation", error) from None

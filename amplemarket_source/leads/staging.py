@@ -42,7 +42,7 @@ _MADE_OF: dict[KindName, dict[str, str]] = {
     },
     "companies": {},
 }
-# Two fields of which versions before this sent whatever stood in them, so that it is in their keys.
+# Fields of which versions before this sent whatever stood in them, so that it is in their keys.
 _ONCE_SENT_AS_GIVEN = ("company_domain", "domain", "linkedin_url")
 
 
@@ -73,7 +73,7 @@ class StagedRows:
         for batches in _together(stream):
             table = pa.Table.from_batches([batch.table for batch in batches])
             end = position + table.num_rows
-            file, found = self._stage(_bounded(table), position)
+            file, found = self._stage(_bounded(table, stream.header), position)
             incoming.append(file)
             if found:
                 given = list(_with_raw(found, batches, position))
@@ -140,7 +140,8 @@ class StagedRows:
             CREATE OR REPLACE TEMP TABLE refused AS
             SELECT position, line, raw, external_id, lead_key, reason, problem
             FROM refused_rows
-            JOIN read_parquet({_read_name(file)}) USING (number)
+            -- Outer: a row whose line is not found is a reject all the same.
+            LEFT JOIN read_parquet({_read_name(file)}) USING (number)
             JOIN incoming USING (position)
             WHERE raw <> '{{}}'
             UNION ALL
@@ -189,7 +190,7 @@ def _with_raw(
         first = end
 
 
-def _bounded(table: pa.Table) -> pa.Table:
+def _bounded(table: pa.Table, header: Header) -> pa.Table:
     """``table`` with the values that are too long for any field cut to one too long by one.
 
     The pattern of an address on five megabytes of text takes more memory than a run has.
@@ -197,7 +198,7 @@ def _bounded(table: pa.Table) -> pa.Table:
     for position, name in enumerate(table.column_names):
         column = table.column(position)
         longest = compute.max(compute.binary_length(column)).as_py() or 0
-        if longest > LONGEST_VALUE and not name.startswith("kept "):
+        if longest > LONGEST_VALUE and name not in header.kept:
             most = _LONGEST_ID
             if name != "external_id":
                 column, most = compute.utf8_trim_whitespace(column), LONGEST_VALUE
@@ -220,11 +221,9 @@ def _select(kind: Kind, header: Header) -> str:
     )
     given = ", ".join(f"normal_{name} AS given_{name}" for name in names)
     kept = "NULL::VARCHAR"
-    if columns := [name for name in header.schema.names if name.startswith("kept ")]:
-        pairs = ", ".join(
-            f'{text_literal(name.removeprefix("kept "))}, "{name}"' for name in columns
-        )
-        kept = f"json_object({pairs})::VARCHAR"
+    if header.kept:
+        pairs = (f'{text_literal(name)}, "{column}"' for column, name in header.kept.items())
+        kept = f"json_object({', '.join(pairs)})::VARCHAR"
     normal = ", ".join(f"normal_{name}" for name in names)
     once_sent = ", ".join(
         f"given_{name}" if name in _ONCE_SENT_AS_GIVEN else f"normal_{name}" for name in names

@@ -72,9 +72,11 @@ def test_a_kept_column_leaves_with_the_person(
     assert rows(folder, "SELECT nickname FROM leads") == [("Countess",)]
     assert amplemarket("forget", "--email", "Ada@site.example").exit_code == 0
     assert rows(folder, "SELECT nickname, email, input_kind FROM leads") == [(None, None, "email")]
-    # Nor does another run bring it back.
+    # Nor does another row about them bring it back.
+    (folder / "a.csv").write_text("email,Nickname,Id\nada@site.example,Countess,7\n")
     amplemarket("run", "people", "a.csv", "--keep-column", "Nickname")
-    assert rows(folder, "SELECT DISTINCT nickname FROM leads") == [(None,)]
+    found = rows(folder, "SELECT external_id, nickname FROM leads ORDER BY 1")
+    assert found == [("7", None), (None, None)]
 
 
 def test_a_refused_row_leaves_nothing_of_somebody_erased(
@@ -119,7 +121,16 @@ def test_a_table_of_the_destination_is_a_list_and_an_empty_one_is_nothing_to_do(
     wrong = amplemarket("plan", "people", "--table", "analytics.nothing")
     assert wrong.exit_code == 2
     assert "analytics.nothing: the query failed: " in wrong.err
-    assert "analytics.nothing" in wrong.err
+    values = "SELECT CASE WHEN i = 50000 THEN 'ada@site.example' ELSE '1' END AS email"
+    quoting = amplemarket(
+        "plan",
+        "people",
+        "--query",
+        f"SELECT email::INT AS email FROM ({values} FROM range(90000) t(i))",
+    )
+    assert quoting.exit_code == 2
+    assert "query: the query failed" in quoting.err
+    assert "ada@" not in quoting.err + quoting.out
     assert posts(server) == before
 
 

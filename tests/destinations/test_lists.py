@@ -62,3 +62,7 @@ def test_a_view_goes_in_and_people_come_out(warehouse: TestedWarehouse, tmp_path
         assert (report.exit_code, report.plan.kinds[0].read) == (0, 0)
         with pytest.raises(InputError, match=r"^nothing: the query failed"):
             list(DestinationLeads(pipeline, table="nothing"))
+        cast = f"SELECT CAST(work_email AS INTEGER) AS email FROM {view}"
+        with pytest.raises(InputError, match=r"^query: the query failed") as caught:
+            list(DestinationLeads(pipeline, cast))
+        assert "site.example" not in str(caught.value)
