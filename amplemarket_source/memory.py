@@ -8,7 +8,7 @@ each stage how much they may keep:
 ==============  =========  ===========
 stage           workbench  destination
 ==============  =========  ===========
-``plan``        128 MB     96 MB
+``plan``        112 MB     96 MB
 ``transform``   64 MB      64 MB
 ``merge``       64 MB      96 MB
 ==============  =========  ===========
@@ -46,7 +46,7 @@ class Share:
 
 
 _SHARES: dict[Stage, dict[Part, Share]] = {
-    "plan": {"workbench": Share("128MB", threads=2), "destination": Share("96MB")},
+    "plan": {"workbench": Share("112MB", threads=2), "destination": Share("96MB")},
     "transform": {"workbench": Share("64MB"), "destination": Share("64MB")},
     "merge": {"workbench": Share("64MB"), "destination": Share("96MB")},
 }

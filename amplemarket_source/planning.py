@@ -64,7 +64,7 @@ def read_known(workbench: Workbench, ledger: Ledger) -> None:
         for chunk in ledger.known_lead_ids(kind):
             workbench.append("known_leads", chunk)
     for chunk in ledger.request_leads():
-        workbench.append("request_leads", chunk, "*, NULL")
+        workbench.append("request_leads", chunk, "*, NULL, NULL")
 
 
 def take_up_former_keys(workbench: Workbench) -> None:
@@ -222,18 +222,16 @@ def _cut_into_batches(
     # Sortable and speakable: a person types it after `amplemarket release`.
     prefix = f"{now:%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
     workbench.execute(
-        "CREATE OR REPLACE TEMP TABLE batched AS SELECT "
+        "INSERT INTO request_leads SELECT "
         "format('{}-{:04d}', ?, 1 + (row_number() OVER (ORDER BY position) - 1) // ?) "
         "AS request_key, lead_key, input_kind, position FROM decided "
         "WHERE decision = 'to_buy' AND kind = ?",
         [prefix, settings.leads_per_request, kind.name],
     )
-    workbench.execute(
-        "INSERT INTO request_leads SELECT request_key, lead_key, input_kind FROM batched"
-    )
     sizes = workbench.rows(
-        "SELECT request_key, count(*), min(position), max(position) FROM batched "
-        "GROUP BY 1 ORDER BY 1"
+        "SELECT request_key, count(*), min(position), max(position) FROM request_leads "
+        "WHERE starts_with(request_key, ?) GROUP BY 1 ORDER BY 1",
+        [prefix],
     )
     return tuple(
         Batch(

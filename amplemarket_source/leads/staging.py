@@ -7,7 +7,7 @@ without a transaction a bad line at the end of a file would leave half an input 
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,16 +29,21 @@ from amplemarket_source.workbench import Workbench, text_literal
 
 __all__ = ["StagedRows"]
 
-_ROWS_PER_FILE = 20_480
+# To plan the query of a file takes as long as to run it over some thousand rows; what is written at
+# once has to fit the memory of the workbench.
+_ROWS_PER_FILE = 32_768
+_BYTES_PER_FILE = 1 << 23
 _ODD = "wrong_number_of_columns"
 _LONGEST_ID = 10_000
 
-# What a field is made of where that is not just the column of its name.
-_MADE_OF: dict[KindName, dict[str, str]] = {
+# What a field is made of, and of which columns, where that is not just the one of its name.
+_MADE_OF: dict[KindName, dict[str, tuple[str, tuple[str, ...]]]] = {
     "people": {
-        "linkedin_url": "coalesce(trimmed(linkedin_url), trimmed(linkedin_id))",
-        "name": "coalesce(trimmed(name), "
-        "nullif(concat_ws(' ', trimmed(first_name), trimmed(last_name)), ''))",
+        "linkedin_url": ("coalesce({}, {})", ("linkedin_url", "linkedin_id")),
+        "name": (
+            "coalesce({}, nullif(concat_ws(' ', {}, {}), ''))",
+            ("name", "first_name", "last_name"),
+        ),
     },
     "companies": {},
 }
@@ -66,7 +71,8 @@ class StagedRows:
     def __init__(self, stream: LeadStream, kind: Kind, workbench: Workbench, folder: Path) -> None:
         self._workbench = workbench
         self._folder = folder
-        self._select = _select(kind, stream.header)
+        self._kind = kind
+        self._header = stream.header
         first = position = _next_position(workbench)
         incoming, refused = [], [self._written_refused("none", [], [], [])]
         numbers: list[int] = []
@@ -92,11 +98,13 @@ class StagedRows:
     def _stage(self, table: pa.Table, position: int) -> tuple[str, list[int]]:
         """The file of some rows, and the positions of those in which something is wrong."""
         places = pa.array(range(position, position + table.num_rows), pa.int64())
+        given = {
+            name for name in table.column_names if table.column(name).null_count < table.num_rows
+        }
         file = str(self._folder / f"{position:015}.parquet")
         with self._workbench.view("input", table.append_column("position", places)):
-            self._workbench.execute(
-                f"COPY ({self._select}) TO {text_literal(file)} (FORMAT parquet)"
-            )
+            select = _select(self._kind, self._header, given)
+            self._workbench.execute(f"COPY ({select}) TO {text_literal(file)} (FORMAT parquet)")
         name = _read_name(file)
         found = self._workbench.rows(
             f"SELECT position FROM read_parquet({name}) WHERE reason IS NOT NULL ORDER BY position"
@@ -164,13 +172,14 @@ def _read_name(file: Path | str) -> str:
 
 def _together(batches: Iterator[LeadBatch] | LeadStream) -> Iterator[list[LeadBatch]]:
     waiting: list[LeadBatch] = []
-    rows = 0
+    rows = size = 0
     for batch in batches:
         waiting.append(batch)
         rows += batch.table.num_rows
-        if rows >= _ROWS_PER_FILE:
+        size += batch.table.nbytes
+        if rows >= _ROWS_PER_FILE or size >= _BYTES_PER_FILE:
             yield waiting
-            waiting, rows = [], 0
+            waiting, rows, size = [], 0, 0
     if rows:
         yield waiting
 
@@ -207,9 +216,21 @@ def _bounded(table: pa.Table, header: Header) -> pa.Table:
     return table
 
 
-def _select(kind: Kind, header: Header) -> str:
-    made_of, names = _MADE_OF[kind.name], kind.identifying
-    fields = ", ".join(f"{made_of.get(name, f'trimmed({name})')} AS {name}" for name in names)
+def _select(kind: Kind, header: Header, columns: Set[str]) -> str:
+    """The query over ``input``, of which all but ``columns`` are null in every row.
+
+    Nothing is asked of those: to plan for each field costs as much as to read ten thousand rows.
+    """
+    names = kind.identifying
+    made_of = {name: _MADE_OF[kind.name].get(name, ("{}", (name,))) for name in names}
+    read = {
+        name: f"trimmed({name})" if name in columns else "NULL::VARCHAR"
+        for name in header.schema.names
+    }
+    fields = ", ".join(
+        f"{text.format(*map(read.get, of))} AS {name}" for name, (text, of) in made_of.items()
+    )
+    given = {name for name, (_, of) in made_of.items() if not columns.isdisjoint(of)}
     # A value of which the normal form leaves nothing ("https://") says nothing, and the API
     # could refuse a whole request for it. Of a domain only the host is sent.
     usable = ", ".join(
@@ -219,7 +240,7 @@ def _select(kind: Kind, header: Header) -> str:
         f"given_{name}, problem_{name}"
         for name in names
     )
-    given = ", ".join(f"normal_{name} AS given_{name}" for name in names)
+    normal_as_given = ", ".join(f"normal_{name} AS given_{name}" for name in names)
     kept = "NULL::VARCHAR"
     if header.kept:
         pairs = (f'{text_literal(name)}, "{column}"' for column, name in header.kept.items())
@@ -251,14 +272,15 @@ def _select(kind: Kind, header: Header) -> str:
             FROM (
                 SELECT position, external_id, kept, {usable}
                 FROM (
-                    SELECT *, {given}
+                    SELECT *, {normal_as_given}
                     FROM (
-                        SELECT *, {field_problems_sql(kind)}
+                        SELECT *, {field_problems_sql(kind, given)}
                         FROM (
-                            SELECT *, {normal_columns_sql(kind)}, {is_plain_sql(kind)} AS is_plain
+                            SELECT *, {normal_columns_sql(kind, given)},
+                                {is_plain_sql(kind)} AS is_plain
                             FROM (
                                 SELECT position, {fields}, {kept} AS kept,
-                                    CASE WHEN trimmed(external_id) IS NOT NULL
+                                    CASE WHEN {read["external_id"]} IS NOT NULL
                                         THEN external_id END AS external_id
                                 FROM input))))))"""
 

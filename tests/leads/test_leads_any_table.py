@@ -109,7 +109,9 @@ def taken_in(kind: Kind, source: Any, folder: Path) -> tuple[Intake, list[Any], 
     with Workbench(folder / "run") as work:
         intake = ingest(work, source, kind, seen_at=SEEN_AT)
         rejects = work.rows("SELECT stage, reason, line, external_id, raw FROM lead_rejects")
-        work.execute("INSERT INTO request_leads SELECT 'r', lead_key, input_kind FROM leads_to_ask")
+        work.execute(
+            "INSERT INTO request_leads SELECT 'r', lead_key, input_kind, position FROM leads_to_ask"
+        )
         batch = Batch("r", kind, intake.unique, False, False, (0, 1_000_000))
         return intake, [lead.fields for lead in work.leads_of(batch)], sorted(rejects, key=repr)
 

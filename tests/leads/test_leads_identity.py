@@ -25,6 +25,11 @@ WORDS = st.text(LETTERS, min_size=1, max_size=12)
 ANYTHING = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 HOSTS = st.from_regex(r"[a-z0-9]{1,8}(\.[a-z0-9]{1,8}){1,2}", fullmatch=True)
 SLUGS = st.from_regex(r"[a-z0-9-]{1,12}", fullmatch=True)
+# Of what plain values are made, of which the normal form is seen without making it.
+PLAIN = st.from_regex(
+    r"((https?://|//|www\.|WWW\.)?(LinkedIn\.com)?(acme|in|J|[a-z]|%C3|[/._?#:@ ß-]){1,3}/?){0,2}",
+    fullmatch=True,
+)
 SPACES = st.sampled_from([" ", "  ", "\t", "\n", "\u00a0", "\u2003", "\u3000", " \u200b"])
 
 
@@ -67,6 +72,16 @@ def test_normalising_twice_is_normalising_once(
     once = normal(database, macro, value)
     assert once != ""
     assert once is None or normal(database, macro, once) == once
+
+
+@pytest.mark.parametrize("macro", [*MACROS, "trimmed"])
+@settings(RULE, max_examples=1_000)
+@given(value=PLAIN, around=SPACES)
+def test_white_space_around_changes_nothing(
+    database: duckdb.DuckDBPyConnection, macro: str, value: str, around: str
+) -> None:
+    for spelt in (f"{value}{around}", f"{around}{value}"):
+        assert normal(database, macro, spelt) == normal(database, macro, value)
 
 
 @pytest.mark.parametrize(

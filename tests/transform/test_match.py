@@ -35,7 +35,7 @@ def ask(work: Workbench, leads: list[Lead]) -> None:
     work.clear("request_leads", "asked_fields")
     for lead in leads:
         key = lead_key(PEOPLE, lead)
-        work.execute("INSERT INTO request_leads VALUES ('key-1', ?, 'email')", [key])
+        work.execute("INSERT INTO request_leads VALUES ('key-1', ?, 'email', NULL)", [key])
         values = [lead.get(name) for name in PEOPLE.identifying]
         work.execute(
             "INSERT INTO asked_fields VALUES (?, 'email', ?, ?, ?, ?, ?, ?, NULL)", [key, *values]
