@@ -61,10 +61,13 @@ from amplemarket_source.schema.tables import (
     REQUEST_LEADS,
 )
 from amplemarket_source.warehouse.client import Warehouse
+from amplemarket_source.workbench import Keys
 
 __all__ = ["Ledger"]
 
 _KEYS_AT_ONCE = 500  # in one statement; warehouses limit its length
+_FEW_KEYS = 20_000
+"""So many leads are looked for at once, without asking first how much is known."""
 
 
 class Ledger:
@@ -303,12 +306,32 @@ class Ledger:
                 *some,
             )
 
-    def known_outcomes(self, kind: Kind) -> Iterator[pa.Table]:
-        """``lead_key, status, enriched_at, reveal_email, reveal_phone_numbers, person_id``."""
-        yield from self.warehouse.read(
-            "SELECT lead_key, status, enriched_at, reveal_email, reveal_phone_numbers, person_id "
-            f"FROM {self.warehouse.name(ENRICHMENT_RESULTS.name)} WHERE kind = %s",
+    def known_outcomes(self, kind: Kind, lead_keys: Keys) -> Iterator[pa.Table]:
+        """Of those of the leads that have an outcome, and perhaps of others:
+        ``lead_key, status, enriched_at, reveal_email, reveal_phone_numbers, person_id``.
+        """
+        yield from self._about(
+            kind,
+            ENRICHMENT_RESULTS,
+            "lead_key, status, enriched_at, reveal_email, reveal_phone_numbers, person_id",
+            lead_keys,
+        )
+
+    def found_of_asked(self, kind: Kind) -> tuple[int, int]:
+        """How many leads were found, and how many were found or not."""
+        ((found, asked),) = self.warehouse.rows(
+            "SELECT sum(CASE WHEN status = 'enriched' THEN 1 ELSE 0 END), count(*) "
+            f"FROM {self.warehouse.name(ENRICHMENT_RESULTS.name)} "
+            "WHERE kind = %s AND status IN ('enriched', 'not_found')",
             kind.name,
+        )
+        return int(found or 0), int(asked)
+
+    def erased(self) -> Iterator[pa.Table]:
+        """``lead_key`` of everyone erased."""
+        yield from self.warehouse.read(
+            f"SELECT lead_key FROM {self.warehouse.name(ENRICHMENT_RESULTS.name)} "
+            "WHERE kind = 'people' AND status = 'gdpr_removed'"
         )
 
     def outcome(self, kind: Kind, lead_key: str) -> tuple[str, str | None, datetime | None] | None:
@@ -322,15 +345,36 @@ class Ledger:
         )
         return rows[0] if rows else None
 
-    def known_lead_ids(self, kind: Kind) -> Iterator[pa.Table]:
-        """``lead_id`` of every recorded input row."""
-        table = self.warehouse.name(LEADS.name)
-        yield from self.warehouse.read(f"SELECT lead_id FROM {table} WHERE kind = %s", kind.name)
+    def known_lead_ids(self, kind: Kind, lead_ids: Keys) -> Iterator[pa.Table]:
+        """``lead_id`` of those of the input rows that are recorded, and perhaps of others."""
+        yield from self._about(kind, LEADS, "lead_id", lead_ids)
 
-    def request_leads(self) -> Iterator[pa.Table]:
-        """``request_key, lead_key`` of every request that is not settled."""
-        table = self.warehouse.name(REQUEST_LEADS.name)
-        yield from self.warehouse.read(f"SELECT request_key, lead_key FROM {table}")
+    def _about(self, kind: Kind, table: Table, columns: str, keys: Keys) -> Iterator[pa.Table]:
+        """Columns of a table's rows, the key first, that are about ``keys``.
+
+        The keys are sent unless there are fewer rows: so no more moves than the list has rows,
+        whatever is known.
+        """
+        key, name = columns.partition(",")[0], self.warehouse.name(table.name)
+        of_kind = f"FROM {name} WHERE kind = '{kind.name}'"
+        if keys.count > _FEW_KEYS:
+            ((count,),) = self.warehouse.rows(f"SELECT count(*) {of_kind}")
+            if count <= keys.count:
+                yield from self.warehouse.read(f"SELECT {columns} {of_kind}") if count else ()
+                return
+        if keys.count:
+            yield from self.warehouse.read_for(
+                f"SELECT {columns} {of_kind} AND {key} IN ({{keys}})", keys.read()
+            )
+
+    def request_leads(self, request_keys: Sequence[str]) -> Iterator[pa.Table]:
+        """``request_key, lead_key`` of some requests."""
+        if request_keys:
+            yield from self.warehouse.read_for(
+                f"SELECT request_key, lead_key FROM {self.warehouse.name(REQUEST_LEADS.name)} "
+                "WHERE request_key IN ({keys})",
+                pa.chunked_array([request_keys]),
+            )
 
     def lead_fields(self, request_keys: list[str]) -> Iterator[pa.Table]:
         """The fields as given of the leads that the requests ask for."""
@@ -344,7 +388,7 @@ class Ledger:
             *request_keys,
         )
 
-    def charges(self, charge_keys: Sequence[str]) -> Iterator[pa.Table]:
+    def charges(self, charge_keys: pa.ChunkedArray) -> Iterator[pa.Table]:
         """``charge_key, reason, request_key, charged_at`` of what was charged before."""
         yield from self.warehouse.read_for(
             "SELECT charge_key, reason, request_key, charged_at "

@@ -1,7 +1,7 @@
 """What to buy: the list compared with what is known, priced, and cut into requests.
 
-First `read_known` copies what the ledger has into the workbench. Then `decide` settles what
-becomes of each lead and cuts those to buy into batches; nothing is written to the destination
+First `read_known` asks the ledger about the list. Then `decide` settles what becomes of each lead
+and cuts those to buy into batches; nothing is written to the destination
 for that. `record_plan` writes what has to be there before the first POST.
 """
 
@@ -49,22 +49,33 @@ __all__ = [
 _ROWS_IN_LOAD, _ROWS_IN_GROUP = 100_000, 10_000
 
 
-def read_known(workbench: Workbench, ledger: Ledger) -> None:
-    """Copy what the ledger knows into ``known``, ``known_leads`` and ``request_leads``.
+def read_known(
+    workbench: Workbench, ledger: Ledger, open_requests: Sequence[RequestRecord]
+) -> None:
+    """Ask the ledger about the leads of the list and of ``open_requests``: fills
+    ``request_leads``, ``known`` and ``erased``.
 
-    Everything moves as Arrow tables and is compared in DuckDB on disk.
+    They meet the ledger at the destination. What comes back is no more than was asked about, and
+    who was erased.
 
     Raises:
         DestinationError: the ledger cannot be read.
     """
-    workbench.clear("known", "known_leads", "request_leads")
-    for kind in KINDS:
-        for chunk in ledger.known_outcomes(kind):
-            workbench.append("known", chunk, f"'{kind.name}' AS kind, *")
-        for chunk in ledger.known_lead_ids(kind):
-            workbench.append("known_leads", chunk)
-    for chunk in ledger.request_leads():
+    workbench.clear("request_leads", "known", "erased")
+    for chunk in ledger.request_leads([record.request_key for record in open_requests]):
         workbench.append("request_leads", chunk, "*, NULL, NULL")
+    for kind in KINDS:
+        of_kind = f"FROM leads_to_ask WHERE kind = '{kind.name}'"
+        asked = workbench.keys(
+            f"SELECT lead_key {of_kind} UNION ALL "
+            f"SELECT former_key {of_kind} AND former_key IS NOT NULL UNION ALL "
+            # A key is of one kind, so those of the other kind are not found.
+            "SELECT lead_key FROM request_leads"
+        )
+        for chunk in ledger.known_outcomes(kind, asked):
+            workbench.append("known", chunk, f"'{kind.name}' AS kind, *")
+    for chunk in ledger.erased():
+        workbench.append("erased", chunk)
 
 
 def take_up_former_keys(workbench: Workbench) -> None:
@@ -95,12 +106,13 @@ def take_up_former_keys(workbench: Workbench) -> None:
 
 
 def erased_lead_keys(workbench: Workbench) -> list[str]:
-    """The keys of everyone erased, of what is ``known``."""
+    """The keys of everyone erased."""
     return [row[0] for row in workbench.rows(_ERASED)]
 
 
 def decide(
     workbench: Workbench,
+    ledger: Ledger,
     intake: Intake,
     kind: Kind,
     settings: Settings,
@@ -122,7 +134,7 @@ def decide(
     workbench.execute(
         "CREATE OR REPLACE TEMP TABLE spoken_for AS SELECT lead_key, "
         "bool_or(list_contains(?, request_key)) AS held FROM request_leads "
-        "WHERE list_contains(?, request_key) GROUP BY lead_key",
+        "WHERE request_key IN (SELECT unnest(?::VARCHAR[])) GROUP BY lead_key",
         [held, [r.request_key for r in open_requests]],
     )
     refresh_age = settings.refresh_age
@@ -172,7 +184,7 @@ def decide(
         held=counts.get("held", 0),
         to_buy=counts.get("to_buy", 0),
         requests_per_minute=settings.requests_per_minute,
-        hit_rate=_hit_rate(workbench, kind),
+        hit_rate=_hit_rate(ledger, kind),
         incomplete=intake.incomplete,
         columns=intake.columns,
         ignored_columns=intake.ignored_columns,
@@ -180,17 +192,12 @@ def decide(
     )
 
 
-def _hit_rate(workbench: Workbench, kind: Kind) -> float | None:
-    rows = workbench.rows(
-        "SELECT avg((status = 'enriched')::INT) FROM known "
-        "WHERE kind = ? AND status IN ('enriched', 'not_found')",
-        [kind.name],
-    )
-    rate: float | None = rows[0][0]
-    return rate
+def _hit_rate(ledger: Ledger, kind: Kind) -> float | None:
+    found, asked = ledger.found_of_asked(kind)
+    return found / asked if asked else None
 
 
-_ERASED = "SELECT lead_key FROM known WHERE kind = 'people' AND status = 'gdpr_removed'"
+_ERASED = "SELECT lead_key FROM erased"
 
 
 def _someone_is_erased(workbench: Workbench) -> bool:
@@ -270,6 +277,7 @@ def record_plan(
         DestinationError: it could not be recorded; nothing was bought.
     """
     leads = _leads_table(kept)
+    _read_known_leads(workbench, ledger)
     queries = _queries_of_new_rows(plan, leads, kept, workbench, now)
     with workbench.scratch("plan") as folder:
         with memory.stage("plan"):
@@ -289,6 +297,15 @@ def record_plan(
             with memory.stage("merge"):
                 ledger.load(part)
     return {table.name: counts[table] for table in (leads, REJECTS)}
+
+
+def _read_known_leads(workbench: Workbench, ledger: Ledger) -> None:
+    """Fill ``known_leads`` with those of the ``leads`` that are recorded."""
+    workbench.clear("known_leads")
+    for kind in KINDS:
+        ids = workbench.keys(f"SELECT lead_id FROM leads WHERE kind = '{kind.name}'")
+        for chunk in ledger.known_lead_ids(kind, ids):
+            workbench.append("known_leads", chunk)
 
 
 def _leads_table(kept: Collection[str]) -> Table:
@@ -351,7 +368,7 @@ def _queries_of_new_rows(
             """
             SELECT request_key, lead_key, '' AS _dlt_load_id,
                 request_key || ':' || lead_key AS _dlt_id
-            FROM request_leads WHERE list_contains($keys, request_key)
+            FROM request_leads WHERE request_key IN (SELECT unnest($keys::VARCHAR[]))
             """,
             {"keys": [batch.request_key for batch in plan.batches]},
         ),

@@ -15,7 +15,8 @@ table               one row is
 ``lead_rejects``    a row that cannot be sent (stage ``lead``), or some field of a row that is sent
                     (``field``, with ``lead_key``): ``reason``, ``source``, ``line``,
                     ``external_id``, ``raw`` (the row as it was), ``position``
-``known``           a lead's latest outcome, from the ledger
+``known``           the latest outcome of a lead of the list, from the ledger
+``erased``          the ``lead_key`` of someone erased
 ``known_leads``     the ``lead_id`` of an input row that the ledger has
 ``request_leads``   a lead that an unfinished request, or a batch of this run, asks for
 ``decided``         what becomes of a lead of ``leads_to_ask``
@@ -33,7 +34,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ from amplemarket_source.identity import install_identity
 from amplemarket_source.memory import Share
 from amplemarket_source.model import LEAD_FIELDS, Batch
 
-__all__ = ["LeadToSend", "Workbench", "text_literal"]
+__all__ = ["Keys", "LeadToSend", "Workbench", "text_literal"]
 
 _FIELDS = ", ".join(f"{field} TEXT" for field in LEAD_FIELDS)
 _TABLES = {
@@ -57,6 +58,7 @@ _TABLES = {
     "lead_key TEXT, raw TEXT, position BIGINT",
     "known": "kind TEXT, lead_key TEXT, status TEXT, enriched_at TIMESTAMPTZ, "
     "reveal_email BOOLEAN, reveal_phone_numbers BOOLEAN, person_id TEXT",
+    "erased": "lead_key TEXT",
     "known_leads": "lead_id TEXT",
     "request_leads": "request_key TEXT, lead_key TEXT, input_kind TEXT, position BIGINT",
     "decided": "kind TEXT, lead_key TEXT, input_kind TEXT, position BIGINT, decision TEXT",
@@ -72,6 +74,14 @@ _ROWS_AT_ONCE = 10_000  # else DuckDB takes memory for a million (api-notes: duc
 def text_literal(value: object) -> str:
     """``value`` as DuckDB reads a text; for what can be no parameter, such as a file to write."""
     return "'" + str(value).replace("'", "''") + "'"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Keys of the workbench that something is to be asked about: how many, and all of them."""
+
+    count: int
+    read: Callable[[], pa.ChunkedArray]
 
 
 @dataclass(frozen=True)
@@ -162,6 +172,11 @@ class Workbench:
     def table(self, sql: str, parameters: Any = None) -> pa.Table:
         """The rows of one query as Arrow."""
         return self._connection.execute(sql, parameters).to_arrow_table(_ROWS_AT_ONCE)
+
+    def keys(self, sql: str) -> Keys:
+        """The one column of a query."""
+        ((count,),) = self.rows(f"SELECT count(*) FROM ({sql})")
+        return Keys(count, lambda: self.table(sql).column(0))
 
     @contextlib.contextmanager
     def view(self, name: str, rows: pa.Table) -> Iterator[None]:

@@ -18,13 +18,21 @@ from typing import Any
 
 import psutil
 
+from benchmarks.known import DESTINATIONS, destination, know, pipeline_to
 from benchmarks.measure import Measured, measure
 from benchmarks.plots import plot_memory, plot_rates
-from benchmarks.tables import agree, intake_table, memory_table, pace_table, ways_table
+from benchmarks.tables import (
+    agree,
+    intake_table,
+    known_table,
+    memory_table,
+    pace_table,
+    ways_table,
+)
 from benchmarks.ways import WAYS
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = ("ways", "memory", "pace", "intake")
+PARTS = ("ways", "memory", "pace", "intake", "known")
 
 
 @contextmanager
@@ -90,6 +98,22 @@ def taken_in(people: int, repeats: int) -> list[Measured]:
     return measured
 
 
+def beside(known: Sequence[int], repeats: int) -> list[tuple[str, int, Measured]]:
+    """A plan of ten leads beside so many known ones, by destination and number."""
+    measured = []
+    for name in DESTINATIONS:
+        with folder() as home, destination(name, home) as url:
+            there = 0
+            for number in sorted({0, *known}):
+                know(pipeline_to(url, home / "knows"), there + 1, number)
+                there = number
+                for run in range(repeats):
+                    own = home / f"{number}-{run}"
+                    one = measure("benchmarks.known", name, url, 10, own)
+                    measured.append((name, number, _said(one)))
+    return measured
+
+
 def _said(one: Measured) -> Measured:
     print(
         f"{one.way:6} {one.people:>9,} people  {one.seconds:7.1f} s  "
@@ -107,6 +131,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--known", type=int, nargs="+", default=[100_000, 2_000_000])
     parser.add_argument("--paced", type=int, default=50_000)
     arguments = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
@@ -134,6 +159,10 @@ def main() -> None:
         measured = taken_in(max(arguments.sizes), arguments.repeats)
         raw += measured
         texts.append(intake_table(measured))
+    if "known" in arguments.parts:
+        plans = beside(arguments.known, arguments.repeats)
+        raw += [one for _, _, one in plans]
+        texts.append(known_table(plans))
     machine = (
         f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GB, "
         f"Python {platform.python_version()}, {datetime.now(timezone.utc):%Y-%m-%d}"

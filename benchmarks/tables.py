@@ -7,7 +7,7 @@ from statistics import median
 
 from benchmarks.measure import Measured
 
-__all__ = ["agree", "intake_table", "memory_table", "pace_table", "ways_table"]
+__all__ = ["agree", "intake_table", "known_table", "memory_table", "pace_table", "ways_table"]
 
 CALLS_A_SECOND = 500 / 60
 
@@ -94,6 +94,29 @@ def intake_table(measured: Sequence[Measured]) -> str:
         lines.append(
             f"| {people:,} | {name} | {cpu:.1f} | {people / cpu:,.0f} | "
             f"{median(m.peak_mb for m in own):.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def known_table(measured: Sequence[tuple[str, int, Measured]]) -> str:
+    """A plan of a few leads beside many known ones, against the same plan beside none."""
+    lines = [
+        "| destination | known | seconds | more | CPU s | peak MB | more |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    found: dict[tuple[str, int], tuple[float, float, float]] = {}
+    for name, known, _ in measured:
+        own = [m for where, number, m in measured if (where, number) == (name, known)]
+        found[name, known] = (
+            median(m.seconds for m in own),
+            median(m.cpu_seconds for m in own),
+            median(m.peak_mb for m in own),
+        )
+    for (name, known), (seconds, cpu, peak) in found.items():
+        least_seconds, _, least_peak = found[name, 0]
+        lines.append(
+            f"| {name} | {known:,} | {seconds:.1f} | {seconds - least_seconds:+.1f} | {cpu:.1f} | "
+            f"{peak:.0f} | {peak - least_peak:+.0f} |"
         )
     return "\n".join(lines)
 

@@ -173,13 +173,6 @@ class Target:
                 "A database in memory would be gone with the command, and what was bought with "
                 "it: name a file, such as duckdb:///amplemarket.duckdb."
             )
-        if file.stem == self.dataset:
-            # DuckDB would take the name for the catalogue's and find no table
-            # (api-notes: duckdb-name-clash).
-            raise SettingsError(
-                f"The DuckDB file {file.name} and the dataset have the same name; "
-                "give another --dataset or --pipeline-name."
-            )
 
 
 def _beside(file: Path | None) -> str | None:

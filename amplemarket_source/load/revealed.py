@@ -121,7 +121,7 @@ class _Stored:
             return
         table = self._warehouse.name(PEOPLE.name)
         sql = f"SELECT id, email FROM {table} WHERE email IS NOT NULL AND id IN ({{keys}})"
-        for rows in self._warehouse.read_for(sql, ids):
+        for rows in self._warehouse.read_for(sql, pa.chunked_array([ids])):
             # Warehouses differ in the case of the names they give back, not in the order.
             yield rows.rename_columns(_SCHEMA.names).cast(_SCHEMA)
 

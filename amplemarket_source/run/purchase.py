@@ -155,12 +155,20 @@ def draft(
                     kind.payload_key,
                     ", ".join(intake.ignored_columns),
                 )
-        read_known(workbench, session.ledger)
+        read_known(workbench, session.ledger, open_requests)
         take_up_former_keys(workbench)
         session.suppressions.add(erased_lead_keys(workbench))
         return Plan(
             tuple(
-                decide(workbench, intake, kind, session.settings, open_requests, now)
+                decide(
+                    workbench,
+                    session.ledger,
+                    intake,
+                    kind,
+                    session.settings,
+                    open_requests,
+                    now,
+                )
                 for kind, intake in intakes.items()
             ),
             _cap(session, now),

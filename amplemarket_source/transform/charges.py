@@ -29,7 +29,6 @@ __all__ = ["note_found", "priced"]
 
 _FEW = 500
 """So many are looked for at once, without asking first whether there is any charge."""
-_KEYS_AT_ONCE = 50_000  # in memory
 
 # No id: what was charged for stays when the person is erased.
 _CHARGE_KEY = "left(sha256($kind || chr(30) || entity_id), 32)"
@@ -120,8 +119,8 @@ def _read_charges(ledger: Ledger, workbench: Workbench) -> None:
     keys = found.column("charge_key")
     if len(keys) > _FEW and not ledger.has_charges():
         return
-    for start in range(0, len(keys), _KEYS_AT_ONCE):
-        for chunk in ledger.charges(keys.slice(start, _KEYS_AT_ONCE).to_pylist()):
+    if len(keys):
+        for chunk in ledger.charges(keys):
             workbench.append("charges", chunk)
 
 

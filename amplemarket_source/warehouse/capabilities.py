@@ -89,7 +89,16 @@ def limits_of(pipeline: dlt.Pipeline) -> Limits:
 
 
 def _require_usable_folders(pipeline: dlt.Pipeline) -> None:
-    place_of(pipeline).refuse_unusable()
+    place = place_of(pipeline)
+    place.refuse_unusable()
+    database = place.file.name.lstrip(".").partition(".")[0] if place.file else ""
+    if database.lower() == (pipeline.dataset_name or "").lower():
+        # It would take the name for the catalogue's and find no table
+        # (api-notes: duckdb-name-clash).
+        raise SettingsError(
+            f"DuckDB cannot tell the dataset {pipeline.dataset_name} from the database in "
+            f"{place.file}, which it calls by the same name. Give another --dataset or file."
+        )
     for character, library in (("%", "dlt"), ("?", "DuckDB")):
         if character in pipeline.pipelines_dir:  # (api-notes: dlt-file-names, duckdb-any-file)
             raise SettingsError(

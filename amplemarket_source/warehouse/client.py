@@ -12,7 +12,7 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -43,8 +43,15 @@ _TORN = re.compile(r"[0-9a-f]{16}")
 _NOT_LOADED = "-"
 """``_dlt_load_id`` of a row that no load has settled."""
 _CHUNK = 100_000
-_KEYS_AT_ONCE = 5_000
-"""In one statement: half of what BigQuery takes (api-notes: warehouse-parameters)."""
+_MARKS_AT_ONCE = 5_000
+_KEYS_AT_ONCE = 20_000
+"""In one statement (api-notes: warehouse-parameters)."""
+_KEYS_OF_JSON = {
+    "postgres": "SELECT json_array_elements_text(%s::json)",
+    "bigquery": "SELECT asked FROM UNNEST(JSON_VALUE_ARRAY(%s)) AS asked",
+    "snowflake": "SELECT value::string FROM TABLE(FLATTEN(INPUT => PARSE_JSON(%s)))",
+}
+"""A query of keys that come as one parameter, a JSON array."""
 _CONFLICTS = (  # (api-notes: conflicts)
     "concurrent update",  # BigQuery, while a transaction changes the same table
     "could not serialize access",  # BigQuery, PostgreSQL
@@ -168,19 +175,35 @@ class Warehouse:
                 is_batch = isinstance(chunk, pa.RecordBatch)
                 yield pa.Table.from_batches([chunk]) if is_batch else chunk
 
-    def read_for(self, sql: str, keys: Sequence[str]) -> Iterator[pa.Table]:
-        """The rows of one query for each few thousand of ``keys``.
+    def read_for(self, sql: str, keys: pa.ChunkedArray) -> Iterator[pa.Table]:
+        """The rows of one query about ``keys``, which meet the tables at the destination.
+
+        DuckDB joins them where they are; elsewhere each statement takes some thousands along.
 
         Args:
-            sql: with ``{keys}`` where their places go.
+            sql: with ``{keys}`` where they go.
 
         Example::
 
             warehouse.read_for("SELECT id FROM people WHERE id IN ({keys})", ids)
         """
-        for start in range(0, len(keys), _KEYS_AT_ONCE):
-            some = keys[start : start + _KEYS_AT_ONCE]
-            yield from self.read(sql.format(keys=", ".join(["%s"] * len(some))), *some)
+        connection = self._client.native_connection
+        if hasattr(connection, "register"):
+            with self._lock:
+                connection.register("asked_keys", pa.table({"asked": keys}))
+                try:
+                    yield from self.read(sql.format(keys="SELECT asked FROM asked_keys"))
+                finally:
+                    connection.unregister("asked_keys")
+            return
+        as_json = _KEYS_OF_JSON.get(name_of(self._outer))
+        at_once = _KEYS_AT_ONCE if as_json else _MARKS_AT_ONCE
+        for start in range(0, len(keys), at_once):
+            some = keys.slice(start, at_once).to_pylist()
+            if as_json:
+                yield from self.read(sql.format(keys=as_json), json.dumps(some))
+            else:
+                yield from self.read(sql.format(keys=", ".join(["%s"] * len(some))), *some)
 
     def insert(self, table: Table, *rows: Mapping[str, Any]) -> None:
         """Insert rows that belong to no load, with one statement; None leaves a column null.

@@ -60,6 +60,20 @@ def test_what_only_adds_is_refused_before_anything_is_bought(layout: str, tmp_pa
     assert not (tmp_path / "files").exists()
 
 
+@pytest.mark.parametrize("name", ["people.duckdb", "People.v2.duckdb", ".people.db"])
+def test_a_file_that_duckdb_calls_like_the_dataset_is_refused(name: str, tmp_path: Path) -> None:
+    made = dlt.pipeline(
+        "amplemarket",
+        destination=dlt.destinations.duckdb(str(tmp_path / name)),
+        dataset_name="people",
+        pipelines_dir=str(tmp_path / "pipelines"),
+    )
+    error = refusal(made)
+    assert error.exit_code == 2
+    assert "calls by the same name" in str(error)
+    assert not (tmp_path / name).exists()
+
+
 def test_a_lake_that_takes_one_connection_is_refused(tmp_path: Path) -> None:
     lake = DuckLakeCredentials(
         "lake", catalog=f"duckdb:///{tmp_path}/lake.duckdb", storage=str(tmp_path / "files")

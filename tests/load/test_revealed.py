@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from amplemarket_source.load import revealed
-from amplemarket_source.warehouse import client
 from amplemarket_source.warehouse.client import Warehouse
 from tests.support.deployment import Deployment, email_leads
 
@@ -74,15 +73,14 @@ def test_in_one_load_too_an_answer_that_asked_and_got_none_counts(deployment: De
     assert revealed_of(deployment) == {"Ada": (None, 0)}
 
 
-def test_the_destination_is_asked_for_the_people_of_the_load_in_portions(
+def test_duckdb_is_asked_for_all_people_of_the_load_at_once(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [f"ada{n}" for n in range(5)]
     deployment.run(email_leads(*names), **BOTH)
-    monkeypatch.setattr(client, "_KEYS_AT_ONCE", 2)
     asked = _watched(monkeypatch)
     deployment.run(email_leads("new", *names), **AGAIN)
-    assert [len(ids) for ids in asked] == [2, 2, 2]
+    assert len(asked) == 1
     found = deployment.rows("SELECT count(email), count(*) FROM people")
     assert found == [(5, 6)]
 

@@ -87,7 +87,8 @@ class Bench:
         columns = f"{lead_key_sql(kind)} AS lead_key, 'email' AS input_kind, *"
         self.work.append("asked_fields", rows, columns)
         self.work.execute(
-            "INSERT INTO request_leads SELECT ?, lead_key, input_kind, NULL FROM asked_fields", [key]
+            "INSERT INTO request_leads SELECT ?, lead_key, input_kind, NULL FROM asked_fields",
+            [key],
         )
 
 
