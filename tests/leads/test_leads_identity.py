@@ -27,7 +27,7 @@ HOSTS = st.from_regex(r"[a-z0-9]{1,8}(\.[a-z0-9]{1,8}){1,2}", fullmatch=True)
 SLUGS = st.from_regex(r"[a-z0-9-]{1,12}", fullmatch=True)
 # Of what plain values are made, of which the normal form is seen without making it.
 PLAIN = st.from_regex(
-    r"((https?://|//|www\.|WWW\.)?(LinkedIn\.com)?(acme|in|J|[a-z]|%C3|[/._?#:@ ß-]){1,3}/?){0,2}",
+    r"((https?://|//|www\.|WWW\.)?(LinkedIn\.com/)?(acme|in|J|[a-z]|%C3|[/._?#:@ ß-]){1,3}/?){0,2}",
     fullmatch=True,
 )
 SPACES = st.sampled_from([" ", "  ", "\t", "\n", "\u00a0", "\u2003", "\u3000", " \u200b"])
