@@ -27,6 +27,8 @@ from amplemarket_source.workbench import Workbench
 
 from .conftest import SEEN_AT
 
+pytestmark = pytest.mark.slow
+
 RULE = settings(
     deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
