@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,11 @@ def destination(name: str, folder: Path) -> Iterator[str]:
     """The URL of an empty database."""
     from tests.destinations.servers import postgres_server
 
-    with ExitStack() as stack:
-        if name == "postgres":
-            yield stack.enter_context(postgres_server())
-        else:
-            yield str(folder / "benchmark.duckdb")
+    if name == "postgres":
+        with postgres_server() as url:
+            yield url
+    else:
+        yield str(folder / "benchmark.duckdb")
 
 
 def pipeline_to(url: str, folder: Path) -> dlt.Pipeline:
