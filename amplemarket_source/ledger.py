@@ -34,7 +34,7 @@ Rows go through dlt's SQL client: one statement each, a millisecond on DuckDB.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
@@ -43,6 +43,7 @@ import pyarrow as pa
 
 from amplemarket_source.model import (
     LEAD_FIELDS,
+    PEOPLE,
     Batch,
     Buyer,
     Kind,
@@ -61,6 +62,7 @@ from amplemarket_source.schema.tables import (
     REQUEST_LEADS,
 )
 from amplemarket_source.warehouse.client import Warehouse
+from amplemarket_source.warehouse.lease import CheckLease
 from amplemarket_source.workbench import Keys
 
 __all__ = ["Ledger"]
@@ -87,13 +89,14 @@ class Ledger:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self.warehouse = warehouse
-        # The youngest table: where it is missing, so may be others, and columns of them.
-        if not warehouse.has_table(ENRICHMENT_RUNS.name):
-            tables = (*BOOKKEEPING, REQUEST_LEADS, CHARGES)
-            self.load({table: [] for table in tables if table is not ENRICHMENT_RUNS})
+        lacking = warehouse.lacking((*BOOKKEEPING, REQUEST_LEADS, CHARGES))
+        if ENRICHMENT_RUNS in lacking and REQUEST_LEADS not in lacking:
+            # Of a version that had no record of runs, and no input_kind. Runs come last: a process
+            # that dies before begins anew.
+            warehouse.make(table for table in lacking if table is not ENRICHMENT_RUNS)
             self._fill_input_kind()
-            # Last: a process that dies before begins anew.
-            self.load({ENRICHMENT_RUNS: []})
+        if lacking:
+            warehouse.make(lacking)
 
     def _fill_input_kind(self) -> None:
         """Of what versions before have recorded, as far as it can still be told."""
@@ -112,7 +115,7 @@ class Ledger:
             "WHERE input_kind IS NULL"
         )
 
-    def load(self, tables: Mapping[Table, Iterable[pa.Table]]) -> None:
+    def load(self, tables: Mapping[Table, Sequence[pa.Table]]) -> None:
         """Load rows of bookkeeping tables, merged by their keys."""
         self.warehouse.load(tables)
 
@@ -192,9 +195,13 @@ class Ledger:
         ]
         return [lead for lead in leads if any(name in lead for name in kind.identifying)]
 
-    def intend(self, batch: Batch, buyer: Buyer, run: RunMark) -> None:
-        """Insert the intent to buy; returns once the destination has it."""
-        self.warehouse.insert(
+    def intend(self, batch: Batch, buyer: Buyer, run: RunMark, check_lease: CheckLease) -> None:
+        """Record the intent to buy, and ask for the lease; returns once the destination has it.
+
+        Raises:
+            Busy: another machine runs by now.
+        """
+        intent = self.warehouse.insertion(
             ENRICHMENT_REQUESTS,
             {
                 "request_key": batch.request_key,
@@ -212,10 +219,11 @@ class Ledger:
                 "_dlt_id": batch.request_key,
             },
         )
+        check_lease(intent)
 
     def begin_run(self, run: RunMark, command: str, at: datetime) -> None:
-        """Record that a run has started."""
-        self.warehouse.insert(
+        """Record that a run has started, with the next statement."""
+        sql, values = self.warehouse.insertion(
             ENRICHMENT_RUNS,
             {
                 "run_key": run.run_key,
@@ -226,15 +234,16 @@ class Ledger:
                 "_dlt_id": run.run_key,
             },
         )
+        self.warehouse.soon(sql, *values)
 
     def end_run(self, run: RunMark, figures: Mapping[str, float], at: datetime) -> None:
-        """Record how a run has ended.
+        """Record how a run has ended, with the next statement or when the warehouse is closed.
 
         Args:
             figures: columns of ``enrichment_runs``, such as ``exit_code``.
         """
         given = {**figures, "finished_at": at}
-        self.warehouse.rows(
+        self.warehouse.soon(
             f"UPDATE {self.warehouse.name(ENRICHMENT_RUNS.name)} "
             f"SET {', '.join(f'{name} = %s' for name in given)} WHERE run_key = %s",
             *given.values(),
@@ -307,7 +316,7 @@ class Ledger:
             )
 
     def known_outcomes(self, kind: Kind, lead_keys: Keys) -> Iterator[pa.Table]:
-        """Of those of the leads that have an outcome, and perhaps of others:
+        """Of those of the leads that have an outcome, of everyone erased, and perhaps of others:
         ``lead_key, status, enriched_at, reveal_email, reveal_phone_numbers, person_id``.
         """
         yield from self._about(
@@ -315,6 +324,7 @@ class Ledger:
             ENRICHMENT_RESULTS,
             "lead_key, status, enriched_at, reveal_email, reveal_phone_numbers, person_id",
             lead_keys,
+            "status = 'gdpr_removed'" if kind is PEOPLE else None,
         )
 
     def found_of_asked(self, kind: Kind) -> tuple[int, int]:
@@ -326,13 +336,6 @@ class Ledger:
             kind.name,
         )
         return int(found or 0), int(asked)
-
-    def erased(self) -> Iterator[pa.Table]:
-        """``lead_key`` of everyone erased."""
-        yield from self.warehouse.read(
-            f"SELECT lead_key FROM {self.warehouse.name(ENRICHMENT_RESULTS.name)} "
-            "WHERE kind = 'people' AND status = 'gdpr_removed'"
-        )
 
     def outcome(self, kind: Kind, lead_key: str) -> tuple[str, str | None, datetime | None] | None:
         """``status, entity id, enriched_at`` of a lead; None where it was never answered."""
@@ -349,11 +352,16 @@ class Ledger:
         """``lead_id`` of those of the input rows that are recorded, and perhaps of others."""
         yield from self._about(kind, LEADS, "lead_id", lead_ids)
 
-    def _about(self, kind: Kind, table: Table, columns: str, keys: Keys) -> Iterator[pa.Table]:
+    def _about(
+        self, kind: Kind, table: Table, columns: str, keys: Keys, also: str | None = None
+    ) -> Iterator[pa.Table]:
         """Columns of a table's rows, the key first, that are about ``keys``.
 
         The keys are sent unless there are fewer rows: so no more moves than the list has rows,
         whatever is known.
+
+        Args:
+            also: a condition of further rows.
         """
         key, name = columns.partition(",")[0], self.warehouse.name(table.name)
         of_kind = f"FROM {name} WHERE kind = '{kind.name}'"
@@ -364,8 +372,12 @@ class Ledger:
                 return
         if keys.count:
             yield from self.warehouse.read_for(
-                f"SELECT {columns} {of_kind} AND {key} IN ({{keys}})", keys.read()
+                f"SELECT {columns} {of_kind} AND ({key} IN ({{keys}}){{also}})",
+                keys.read(),
+                f" OR {also}" if also else "",
             )
+        elif also:
+            yield from self.warehouse.read(f"SELECT {columns} {of_kind} AND {also}")
 
     def request_leads(self, request_keys: Sequence[str]) -> Iterator[pa.Table]:
         """``request_key, lead_key`` of some requests."""
@@ -402,10 +414,10 @@ class Ledger:
         return bool(self.warehouse.rows(f"SELECT 1 FROM {table} LIMIT 1"))
 
     def forget_settled(self, open_keys: set[str]) -> None:
-        """Remove the membership of every request that is not open any more."""
+        """Remove the membership of every request that is not open, with the next statement."""
         table = self.warehouse.name(REQUEST_LEADS.name)
         keep = f"request_key NOT IN ({_marks(sorted(open_keys))})" if open_keys else "1 = 1"
-        self.warehouse.rows(f"DELETE FROM {table} WHERE {keep}", *sorted(open_keys))
+        self.warehouse.soon(f"DELETE FROM {table} WHERE {keep}", *sorted(open_keys))
 
 
 def _record(row: tuple[Any, ...]) -> RequestRecord:

@@ -74,8 +74,10 @@ def read_known(
         )
         for chunk in ledger.known_outcomes(kind, asked):
             workbench.append("known", chunk, f"'{kind.name}' AS kind, *")
-    for chunk in ledger.erased():
-        workbench.append("erased", chunk)
+    workbench.execute(
+        "INSERT INTO erased SELECT lead_key FROM known "
+        "WHERE kind = 'people' AND status = 'gdpr_removed'"
+    )
 
 
 def take_up_former_keys(workbench: Workbench) -> None:
@@ -184,7 +186,7 @@ def decide(
         held=counts.get("held", 0),
         to_buy=counts.get("to_buy", 0),
         requests_per_minute=settings.requests_per_minute,
-        hit_rate=_hit_rate(ledger, kind),
+        hit_rate=_hit_rate(ledger, kind) if counts.get("to_buy") else None,
         incomplete=intake.incomplete,
         columns=intake.columns,
         ignored_columns=intake.ignored_columns,

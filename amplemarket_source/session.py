@@ -11,7 +11,7 @@ or loads at the same destination. What is done with it is written in `amplemarke
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
@@ -25,13 +25,12 @@ from amplemarket_source.ledger import Ledger
 from amplemarket_source.memory import MemoryBudget
 from amplemarket_source.model import RunMark
 from amplemarket_source.pages import Spool
-from amplemarket_source.privacy.erase import finish
-from amplemarket_source.privacy.late import erase_again
 from amplemarket_source.privacy.redact import Suppressions
+from amplemarket_source.privacy.unfinished import finish_erasures
 from amplemarket_source.report import RunReport
 from amplemarket_source.settings import Settings
 from amplemarket_source.warehouse.client import Warehouse
-from amplemarket_source.warehouse.lease import exclusive_warehouse
+from amplemarket_source.warehouse.lease import CheckLease, exclusive_warehouse
 from amplemarket_source.workbench import Workbench
 from amplemarket_source.working_folder import WorkingFolder
 
@@ -54,7 +53,8 @@ class Session:
         suppressions: who was erased; pages are redacted by it.
         workbench: the leads of this run; gone when the session ends.
         memory: what the databases of the run may keep.
-        check_lease: call it before each POST; raises `Busy` where another machine took over.
+        check_lease: call it before each POST, with the statements that have to be recorded before
+            it; raises `Busy` where another machine took over.
     """
 
     pipeline: dlt.Pipeline
@@ -69,7 +69,7 @@ class Session:
     suppressions: Suppressions
     workbench: Workbench
     memory: MemoryBudget
-    check_lease: Callable[[], None]
+    check_lease: CheckLease
 
 
 @contextmanager
@@ -107,8 +107,7 @@ def open_session(
         memory.add("workbench", workbench.limit)
         stack.callback(memory.remove, "workbench")
         ledger = Ledger(warehouse)
-        finish(warehouse, at=clock.now())
-        erase_again(warehouse, clock.now())
+        finish_erasures(warehouse, clock.now())
         yield Session(
             pipeline=pipeline,
             settings=settings,

@@ -32,6 +32,7 @@ from amplemarket_source.settings import (
 )
 from amplemarket_source.transform.builder import TableBatch
 from amplemarket_source.warehouse.capabilities import disable_adbc
+from amplemarket_source.warehouse.tables import lacking_at
 
 __all__ = ["amplemarket"]
 
@@ -142,7 +143,7 @@ def amplemarket(
             yield from read_requests(session, completed, registry, load_id)
         _tell_if_unfinished(report)
 
-    yield from resources(read)
+    yield from resources(read, lambda tables: lacking_at(dlt.current.pipeline(), tables))
 
 
 def _section() -> str:

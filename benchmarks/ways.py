@@ -42,7 +42,7 @@ def plain(url: str, count: int, folder: Path) -> dict[str, int]:
 
     @dlt.resource(name="people", primary_key="id", write_disposition="merge")
     def people() -> Iterator[list[dict[str, Any]]]:
-        for page in _pages(url, count):
+        for page in pages(url, list(leads(count))):
             rows = json.loads(page)["results"]
             yield [row["result"] for row in rows if row["status"] == "enriched"]
 
@@ -70,7 +70,7 @@ def floor(url: str, count: int, folder: Path) -> dict[str, int]:
 
     source = folder / "pages.json"
     with source.open("wb") as file:
-        for page in _pages(url, count):
+        for page in pages(url, list(leads(count))):
             file.write(page + b"\n")
     connection = duckdb.connect(str(folder / "floor.duckdb"))
     connection.execute(
@@ -110,14 +110,13 @@ def floor(url: str, count: int, folder: Path) -> dict[str, int]:
     return _counted(folder / "floor.duckdb", "main", dict(zip(names, names, strict=True)))
 
 
-def _pages(url: str, count: int) -> Iterator[bytes]:
+def pages(url: str, everyone: list[dict[str, str]]) -> Iterator[bytes]:
     """Submit, poll and page with requests, as the guide's example does (api-notes: polling)."""
     import requests
 
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {KEY}"
-    everyone = list(leads(count))
-    for start in range(0, count, BATCH):
+    for start in range(0, len(everyone), BATCH):
         body = {"leads": everyone[start : start + BATCH], "reveal_phone_numbers": True}
         answer = session.post(f"{url}/people/enrichment-requests", json=body)
         answer.raise_for_status()

@@ -17,7 +17,7 @@ from dlt.common.exceptions import DltException
 from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.pipeline.exceptions import InvalidPipelineName
 
-from amplemarket_source.destination import duckdb
+from amplemarket_source.destination import bigquery, duckdb, postgres
 from amplemarket_source.errors import SettingsError, how_to_install
 from amplemarket_source.warehouse.place import Place, configured_place
 
@@ -26,6 +26,12 @@ __all__ = ["DATASET", "PIPELINE", "Target"]
 DATASET = "amplemarket_data"
 PIPELINE = "amplemarket"
 _DUCKDB = "duckdb:///"
+_OURS: dict[str, type[Destination[Any, Any]]] = {
+    "duckdb": duckdb,
+    "postgres": postgres,
+    "bigquery": bigquery,
+}
+"""In place of dlt's of the same names."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +154,8 @@ class Target:
         file = self._duckdb_file()
         if file is not None:
             return duckdb(str(file))
-        if self.destination == "duckdb":
-            return duckdb()
+        if self.destination in _OURS:
+            return _OURS[self.destination]()
         named: Destination[Any, Any] | None = Destination.from_reference(self.destination)
         assert named is not None  # noqa: S101 - a reference that is none raises
         return named

@@ -10,7 +10,8 @@ whose package is marked as one of ours, and
 1. where a job failed, makes sure that the load settles nothing;
 2. removes the pages and the load's files, which hold people;
 3. empties our staging tables, which do as well;
-4. erases again who was erased while the load was under way (`amplemarket_source.privacy.late`).
+4. erases again who was erased while the load was under way
+   (`amplemarket_source.privacy.unfinished`).
 
 What a process that dies before leaves is done by the next run: it opens with the fourth, removes
 the pages of requests that are settled and does the rest after its own load.
@@ -37,7 +38,7 @@ from amplemarket_source.clock import SystemClock
 from amplemarket_source.errors import AmplemarketError, Busy, UsageError
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.pages import CompletedRequest, Spool
-from amplemarket_source.privacy.late import erase_again
+from amplemarket_source.privacy.unfinished import finish_erasures
 from amplemarket_source.schema.tables import TABLES
 from amplemarket_source.warehouse.lease import exclusive_warehouse
 from amplemarket_source.warehouse.refusals import translated
@@ -138,7 +139,7 @@ def _follow_up(pipeline: dlt.Pipeline, package: LoadPackageInfo) -> None:
             if has_failed:
                 ledger.unsettle(package.load_id)
             _empty_staging(pipeline, package)
-            erase_again(warehouse, SystemClock().now())
+            finish_erasures(warehouse, SystemClock().now())
     except Busy:
         # Whoever has it opened with the same, or ends with it.
         logger.debug("Another run is at work.")

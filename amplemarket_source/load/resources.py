@@ -37,7 +37,7 @@ from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.report import RunReport
 from amplemarket_source.schema.registry import ColumnRegistry, SchemaContract, annotate_new
-from amplemarket_source.schema.table import resource_for
+from amplemarket_source.schema.table import Table, resource_for
 from amplemarket_source.schema.tables import (
     CHARGES,
     ENRICHMENT_REQUESTS,
@@ -50,7 +50,6 @@ from amplemarket_source.transform.builder import TableBatch, TableBuilder, gathe
 from amplemarket_source.transform.charges import priced
 from amplemarket_source.transform.outcomes import without_lost_answers
 from amplemarket_source.warehouse.capabilities import limits_of
-from amplemarket_source.warehouse.client import tables_at
 
 __all__ = ["read_requests", "resources"]
 
@@ -62,8 +61,11 @@ _LOADED = {**TABLES, CHARGES.name: CHARGES}
 ReadTables = Callable[[ColumnRegistry, str], Iterator[TableBatch]]
 """Gives the batches of one load, from the columns known by now and the load's id."""
 
+Lacking = Callable[[Iterable[Table]], Iterable[Table]]
+"""Those of some tables that the destination has not got as they are declared."""
 
-def resources(read: ReadTables) -> list[DltResource]:
+
+def resources(read: ReadTables, lacking: Lacking) -> list[DltResource]:
     """``people`` and ``companies``: what a user selects is what is bought.
 
     Every table comes along whatever is selected, from the first load on. One pass over the answers
@@ -74,10 +76,10 @@ def resources(read: ReadTables) -> list[DltResource]:
     Called where a dlt source is made, whose name the resources keep to.
     """
     name = dlt.current.source_schema().name
-    return [_resource(kind.name, name, read) for kind in KINDS]
+    return [_resource(kind.name, name, read, lacking) for kind in KINDS]
 
 
-def _resource(kind: str, source_name: str, read: ReadTables) -> DltResource:
+def _resource(kind: str, source_name: str, read: ReadTables, lacking: Lacking) -> DltResource:
     def rows() -> Iterator[Any]:
         refuse_outside_a_load(kind)
         refuse_settings(dlt.current.pipeline())
@@ -89,14 +91,12 @@ def _resource(kind: str, source_name: str, read: ReadTables) -> DltResource:
         registry = ColumnRegistry.of(schema, SchemaContract.taken_from(source))
         # The first load makes every table, also those that stay empty; later ones spare dlt a file,
         # and the destination several statements, for each table without a row.
-        there = tables_at(dlt.current.pipeline(), _LOADED)
+        known, absent = _columns(schema), set(lacking(_LOADED.values()))
         empty = {
             table.name: table.arrow_schema.empty_table()
             for table in _LOADED.values()
-            if not all(
-                columns.get(table.name, set()).issuperset(column.name for column in table.columns)
-                for columns in (there, _columns(schema))
-            )
+            if table in absent
+            or not known.get(table.name, set()).issuperset(column.name for column in table.columns)
         }
         yield from _marked(empty, kind)
         for batch in read(registry, dlt.current.load_package_state()["load_id"]):

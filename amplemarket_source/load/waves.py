@@ -27,8 +27,9 @@ from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.tables import PEOPLE
 from amplemarket_source.session import Session
 from amplemarket_source.transform.builder import TableBatch
-from amplemarket_source.warehouse.client import Warehouse, drop_packages
+from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.warehouse.lease import exclusive_warehouse
+from amplemarket_source.warehouse.loads import drop_packages
 from amplemarket_source.warehouse.refusals import reason_of
 
 __all__ = ["load_pending", "load_requests", "load_waves"]
@@ -130,7 +131,9 @@ def _source(session: Session, wave: list[CompletedRequest]) -> DltSource:
     def read(registry: ColumnRegistry, load_id: str) -> Iterator[TableBatch]:
         return read_requests(session, wave, registry, load_id)
 
-    factory = dlt.source(lambda: resources(read), name="amplemarket", max_table_nesting=0)
+    factory = dlt.source(
+        lambda: resources(read, session.warehouse.lacking), name="amplemarket", max_table_nesting=0
+    )
     source: DltSource = factory()
     return source
 

@@ -14,8 +14,8 @@ The statements run at once, not with the next load: an erasure must not wait, an
 changes nothing. A process may die between any two of them, so an erasure is recorded first, without
 the time that it has when it is through. Then come the rows that keep the person out. What leads to
 them goes last: what quotes them, then the fields of their leads, their rows in ``people``, and at
-the very end the ids that say whose rows these were. `finish` goes on with what somebody began, in
-the next session of anybody.
+the very end the ids that say whose rows these were. The next session of anybody goes on with what
+somebody began (`amplemarket_source.privacy.unfinished`).
 """
 
 from __future__ import annotations
@@ -30,8 +30,6 @@ from amplemarket_source.privacy.identifiers import (
     everyone_meant,
     leads_quoting,
     marks,
-    people_at,
-    people_named_by,
     portions,
     rejects_quoting,
     requests_quoting,
@@ -48,7 +46,7 @@ from amplemarket_source.schema.tables import (
 from amplemarket_source.schema.tables import PEOPLE as PEOPLE_TABLE
 from amplemarket_source.warehouse.client import Warehouse
 
-__all__ = ["Reason", "delete_people", "erase", "erase_meant", "finish", "untold_columns"]
+__all__ = ["Reason", "delete_people", "erase", "erase_meant", "untold_columns"]
 
 Reason = Literal["api", "request", "retention"]
 """Who wanted an erasure: the API, which removed the person; a person; an age."""
@@ -82,22 +80,6 @@ def erase(
     return meant.keys
 
 
-def finish(warehouse: Warehouse, *, at: datetime) -> None:
-    """Finish every erasure that died half-way; as a rule there is none.
-
-    Raises:
-        DestinationError: the destination refused.
-    """
-    begun = warehouse.rows(
-        f"SELECT reason, erasure_key FROM {warehouse.name(ERASURES.name)} WHERE erased_at IS NULL"
-    )
-    for reason in sorted({row[0] for row in begun}):
-        keys = {row[1] for row in begun if row[0] == reason}
-        # An id is found by its hash, which only those that are left can be compared with.
-        people = people_named_by(keys, people_at(warehouse))
-        erase(warehouse, lead_keys=keys, person_ids=people, at=at, reason=reason)
-
-
 def erase_meant(warehouse: Warehouse, meant: Meant, *, at: datetime, reason: Reason | None) -> None:
     """Erase people that are found already.
 
@@ -105,8 +87,8 @@ def erase_meant(warehouse: Warehouse, meant: Meant, *, at: datetime, reason: Rea
         reason: None to keep out somebody whom no table knows, of whom nothing is to be recorded.
 
     Raises:
-        DestinationError: the destination refused; finding and erasing them again, or `finish`,
-            finishes the work.
+        DestinationError: the destination refused; finding and erasing them again finishes the work,
+            and so does the next session.
     """
     if reason is not None:
         _begin(warehouse, meant, reason)

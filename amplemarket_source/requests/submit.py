@@ -41,6 +41,7 @@ from amplemarket_source.model import Batch, Buyer, RequestRecord, RunMark
 from amplemarket_source.requests.budget import Budget
 from amplemarket_source.schema.rejects import Reject, reject_table
 from amplemarket_source.schema.tables import REJECTS
+from amplemarket_source.warehouse.lease import CheckLease
 from amplemarket_source.workbench import LeadToSend, Workbench
 
 __all__ = ["Submission", "Submitter", "recover", "refused_positions"]
@@ -74,7 +75,7 @@ class Submitter:
     """Sends batches.
 
     Attributes:
-        check_lock: raises `Busy` where another machine has taken the run's lock.
+        check_lease: records what it is given, and raises `Busy` where another machine runs by now.
         buyer: whose key it is.
         run: the mark of this run.
         resubmit: the user's own choice ``on_ambiguous = resubmit``: where nobody can know whether
@@ -87,7 +88,7 @@ class Submitter:
     workbench: Workbench
     budget: Budget
     clock: StoppableClock
-    check_lock: Callable[[], None]
+    check_lease: CheckLease
     resubmit: bool
     buyer: Buyer
     run: RunMark
@@ -120,10 +121,9 @@ class Submitter:
         """
         try:
             self.journal.write("intended", batch.request_key)
-            self.ledger.intend(batch, self.buyer, self.run)
             # After the intent: whoever took the lease before it will be seen here, and whoever
             # takes it later sees the intent.
-            self.check_lock()
+            self.ledger.intend(batch, self.buyer, self.run, self.check_lease)
             submission = self._send(batch)
         except OutcomeUnknown as error:
             self._hold(batch, error)
@@ -215,7 +215,7 @@ class Submitter:
             Reject("lead", _reason(code), json.dumps(item.fields), lead_key=item.lead_key)
             for item, code in refused
         ]
-        # A load, because the same lead may have been refused by an earlier run.
+        # Merged, because the same lead may have been refused by an earlier run.
         self.ledger.load({REJECTS: [reject_table(rejects, "", self.clock.now())]})
         self.ledger.leave_out(smaller, keys)
         self.workbench.leave_out(smaller.request_key, keys)

@@ -30,9 +30,10 @@ from amplemarket_source.run.purchase import client_for
 from amplemarket_source.run.status import read_status
 from amplemarket_source.settings import Settings, resolve_settings
 from amplemarket_source.warehouse.capabilities import CHECKED, name_of, require_guarantees
-from amplemarket_source.warehouse.client import Warehouse, has_ledger
+from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.warehouse.place import place_of
 from amplemarket_source.warehouse.refusals import translated
+from amplemarket_source.warehouse.tables import has_ledger
 
 __all__ = ["Check", "examine", "probe"]
 

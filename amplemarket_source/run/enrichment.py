@@ -31,7 +31,7 @@ from amplemarket_source.run.purchase import commit, draft, fetch, recorded, reco
 from amplemarket_source.run.status import row_counts
 from amplemarket_source.session import Session, open_session
 from amplemarket_source.settings import NO_KEY_NEEDED, Settings, resolve_settings
-from amplemarket_source.warehouse.client import has_ledger
+from amplemarket_source.warehouse.tables import has_ledger
 
 __all__ = [
     "Enrichment",

@@ -13,7 +13,7 @@ from amplemarket_source.environment import run_environment
 from amplemarket_source.errors import SettingsError, UsageError
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.load.waves import load_pending
-from amplemarket_source.privacy.erase import erase_meant, finish
+from amplemarket_source.privacy.erase import erase_meant
 from amplemarket_source.privacy.identifiers import (
     everyone_meant,
     is_known,
@@ -28,12 +28,14 @@ from amplemarket_source.privacy.leftovers import (
     scrub_pages,
 )
 from amplemarket_source.privacy.retention import erase_older
+from amplemarket_source.privacy.unfinished import finish_erasures
 from amplemarket_source.run.status import row_counts
 from amplemarket_source.schema.tables import PEOPLE
 from amplemarket_source.settings import parse_age
-from amplemarket_source.warehouse.client import Warehouse, has_ledger
+from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.warehouse.lease import exclusive_warehouse
 from amplemarket_source.warehouse.place import described
+from amplemarket_source.warehouse.tables import has_ledger
 
 __all__ = ["Erasure", "forget"]
 
@@ -111,7 +113,7 @@ def forget(
         load_pending(pipeline)
         with exclusive_warehouse(pipeline, clock) as (warehouse, _):
             ledger = Ledger(warehouse)  # an older version's tables get their new columns
-            finish(warehouse, at=clock.now())
+            finish_erasures(warehouse, clock.now())
             before = _counts(warehouse)
             if age is None:
                 found, blanked = _forget_person(warehouse, *named, at=clock.now())

@@ -18,8 +18,8 @@ from amplemarket_source.report import RunReport
 from amplemarket_source.run.purchase import client_for, recover_requests
 from amplemarket_source.session import open_session
 from amplemarket_source.settings import Settings
-from amplemarket_source.warehouse.client import has_ledger
 from amplemarket_source.warehouse.place import place_of
+from amplemarket_source.warehouse.tables import has_ledger
 
 __all__ = ["Released", "cancel_request", "release_request"]
 

@@ -15,7 +15,8 @@ from amplemarket_source.errors import Unfinished
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.model import UNSETTLED, RequestRecord
 from amplemarket_source.schema.tables import TABLES
-from amplemarket_source.warehouse.client import Warehouse, has_ledger
+from amplemarket_source.warehouse.client import Warehouse
+from amplemarket_source.warehouse.tables import has_ledger
 
 __all__ = ["OpenRequest", "Spent", "Status", "read_status", "row_counts", "settled", "status"]
 

@@ -27,6 +27,7 @@ __all__ = [
     "Column",
     "DataType",
     "Table",
+    "as_dlt_knows",
     "data_type_of",
     "resource_for",
 ]
@@ -134,9 +135,9 @@ class Table:
 
 
 WHOLE_IN_A_FILE = "x-whole-in-a-file"
-"""A table hint: each file of a load has one row for a key, or every item of a parent, and no file
-of the load has that key or parent again. So files can be merged one by one, in any order
-(`amplemarket_source.destination`)."""
+"""A table hint, the columns of a key or of the parent's: each file of a load has one row for a key,
+or every item of a parent, and no file of the load has that key or parent again. So files can be
+merged one by one, in any order (`amplemarket_source.destination`)."""
 
 
 def resource_for(
@@ -158,7 +159,13 @@ def resource_for(
     return resource.apply_hints(**_hints(table))
 
 
+def as_dlt_knows(table: Table) -> Any:
+    """The table with its hints, as a dlt schema has it."""
+    return resource_for(table, ()).compute_table_schema()
+
+
 def _hints(table: Table) -> dict[str, Any]:
+    compared = [table.child.key] if table.child else list(table.key)
     return {
         "columns": {column.name: _column(column) for column in table.columns},
         "primary_key": list(table.key),
@@ -177,12 +184,12 @@ def _hints(table: Table) -> dict[str, Any]:
         # (api-notes: dlt-file-format).
         "file_format": "parquet",
         "additional_table_hints": {
-            WHOLE_IN_A_FILE: True,
+            WHOLE_IN_A_FILE: compared,
             "description": table.description,
             "x-bigquery-table-description": table.description,
             # BigQuery reads whole tables in a merge unless they are clustered by what it compares
             # (api-notes: bigquery-clustering).
-            "x-bigquery-cluster-columns": [table.child.key] if table.child else list(table.key),
+            "x-bigquery-cluster-columns": compared,
         },
     }
 

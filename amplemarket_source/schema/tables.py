@@ -16,6 +16,7 @@ __all__ = [
     "CHARGES",
     "COMPANY_TABLES",
     "DATA_TABLES",
+    "DECLARED",
     "ENRICHMENT_REQUESTS",
     "ENRICHMENT_RESULTS",
     "ENRICHMENT_RUNS",
@@ -379,6 +380,8 @@ BOOKKEEPING: tuple[Table, ...] = (
     ERASURES,
 )
 TABLES: dict[str, Table] = {table.name: table for table in (*DATA_TABLES, *BOOKKEEPING)}
+DECLARED = (*TABLES.values(), REQUEST_LEADS, CHARGES, LOCK)
+"""Every table that this package makes."""
 
 
 def children_of(parent: str) -> tuple[Table, ...]:

@@ -1,48 +1,42 @@
-"""SQL and small loads at the destination, beside the pipeline that loads the answers.
-
-A pipeline of its own (``<name>_ledger``), so that a package which the data pipeline left pending
-never stands in the way of the ledger, and the dataset exists before the data pipeline extracts for
-the first time: dlt deletes pending packages of a dataset that is not there
-(api-notes: dlt-first-run).
-"""
+"""SQL and small loads at the destination, beside the pipeline that loads the answers."""
 
 from __future__ import annotations
 
 import json
-import re
-import shutil
+import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
-from dlt.common.destination.exceptions import DestinationUndefinedEntity
-from dlt.common.pipeline import LoadInfo
+from dlt.common.storages.load_package import create_load_id
 from dlt.destinations.sql_client import SqlClientBase
-from dlt.extract import DltResource
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from amplemarket_source.environment import run_environment
+from amplemarket_source.destination.merging import statements
+from amplemarket_source.errors import DestinationError
 from amplemarket_source.memory import DestinationMemory, MemoryBudget, Share
-from amplemarket_source.schema.table import Table, resource_for
-from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS, LOCK, REQUEST_LEADS
+from amplemarket_source.schema.table import Table, as_dlt_knows
 from amplemarket_source.storable import escaped
 from amplemarket_source.warehouse.capabilities import name_of, require_guarantees
-from amplemarket_source.warehouse.place import place_of
+from amplemarket_source.warehouse.loads import LedgerLoads, stamped
 from amplemarket_source.warehouse.refusals import translated
+from amplemarket_source.warehouse.tables import TablesThere, columns_at
 
-__all__ = ["Warehouse", "drop_packages", "has_ledger", "remove_torn_files", "tables_at"]
+__all__ = ["Statement", "Warehouse"]
 
-_LEDGER = "{}_ledger"
-_TORN = re.compile(r"[0-9a-f]{16}")
+logger = logging.getLogger("amplemarket")
+
+Statement = tuple[str, tuple[Any, ...]]
+"""SQL with ``%s`` where its parameters go, and these."""
+
 _NOT_LOADED = "-"
 """``_dlt_load_id`` of a row that no load has settled."""
 _CHUNK = 100_000
+_ROWS_AT_ONCE = 5_000
 _MARKS_AT_ONCE = 5_000
 _KEYS_AT_ONCE = 20_000
 """In one statement (api-notes: warehouse-parameters)."""
@@ -90,7 +84,10 @@ class Warehouse:
         self._budget = memory or MemoryBudget()
         self._lock = threading.RLock()
         self._stack = ExitStack()
-        self._pipeline: dlt.Pipeline
+        self._loads = LedgerLoads(pipeline)
+        self._soon: list[Statement] = []
+        self._job: Any
+        self._tables: TablesThere
         self._client: SqlClientBase[Any]
         self._memory: DestinationMemory | None = None
 
@@ -99,10 +96,11 @@ class Warehouse:
         try:
             with translated("open", "the ledger", self._outer):
                 require_guarantees(self._outer)
-                self._apart(self._connect)
+                self._loads.apart(self._connect)
             if self._memory is not None:
                 self._budget.add("destination", self._limit)
                 self._stack.callback(self._budget.remove, "destination")
+            self._stack.callback(self._run_what_is_left)
         except BaseException:
             self._stack.close()
             raise
@@ -116,35 +114,85 @@ class Warehouse:
         """Whether the destination itself admits one process at a time: a DuckDB file does."""
         return name_of(self._outer) == "duckdb"
 
-    def load(self, tables: Mapping[Table, Iterable[pa.Table]]) -> None:
-        """Load rows, merged by their keys; a table without rows is made all the same.
+    @property
+    def _takes_scripts(self) -> bool:
+        """Whether statements with parameters go over in one text, all or nothing.
 
-        Text is `escaped`. Of a load that fails nothing stays behind.
+        (api-notes: postgres-script)
         """
+        return name_of(self._outer) == "postgres"
 
-        def rows(table: Table, given: Iterable[pa.Table]) -> Iterator[pa.Table]:
-            load_id = dlt.current.load_package_state()["load_id"]
-            schema = table.arrow_schema
-            yield schema.empty_table()
-            for part in given:
-                stamp = pa.repeat(pa.scalar(load_id), part.num_rows)
-                position = part.schema.get_field_index("_dlt_load_id")
-                part = part.set_column(position, schema.field("_dlt_load_id"), stamp)
-                yield _escaped_rows(part).cast(schema)
+    def lacking(self, tables: Iterable[Table]) -> list[Table]:
+        """Those of the tables that the destination has not got, or not with all their columns.
 
-        resources = [resource_for(table, rows(table, given)) for table, given in tables.items()]
+        One statement for all that the package declares, and none once they are there.
+        """
+        with self._lock, translated("read", "the ledger", self._outer):
+            return self._tables.lacking(list(tables))
+
+    def has_table(self, table: str) -> bool:
+        """Whether the destination has the table yet."""
+        with self._lock, translated("read", "the ledger", self._outer):
+            return self._tables.has(table)
+
+    def make(self, tables: Iterable[Table]) -> None:
+        """Make those of the tables that the destination lacks, and columns that they lack."""
+        with self._lock, translated("make", "the ledger", self._outer):
+            self._tables.make(list(tables))
+
+    def load(self, tables: Mapping[Table, Sequence[pa.Table]]) -> None:
+        """Load rows, merged by their keys; whatever lacks for them is made.
+
+        DuckDB merges them where they are, and PostgreSQL takes some thousand in one statement; it
+        is a load of dlt's elsewhere. Text is `escaped`. Of a load that fails nothing stays behind.
+        """
+        given = {
+            table: _escaped_rows(rows).cast(table.arrow_schema)
+            for table, parts in tables.items()
+            if (rows := pa.concat_tables(parts)).num_rows
+        }
+        if lacking := self.lacking(given):
+            self.make(lacking)
+        count = sum(rows.num_rows for rows in given.values())
         with translated("write", "the ledger", self._outer):
-            try:
-                self._apart(lambda: self._run(resources))
-            except Exception as error:
+            if self.is_one_process:
                 try:
+                    self._merge_in_place(given)
+                except Exception as error:
                     if not self.make_room(error):
                         raise
-                    self._apart(self._load_pending)
-                except Exception:
-                    # dlt would load it in place of the next rows (api-notes: dlt-pending).
-                    self._apart(lambda: drop_packages(self._pipeline))
-                    raise
+                    self._merge_in_place(given)
+            elif self._takes_scripts and count <= _ROWS_AT_ONCE:
+                self._merge_by_script(given)
+            else:
+                with self._lock:
+                    self._loads.load(given)
+
+    def _merge_in_place(self, given: Mapping[Table, pa.Table]) -> None:
+        load_id, connection = create_load_id(), self._client.native_connection
+        with self._lock, self._client.begin_transaction():
+            for table, rows in given.items():
+                connection.register("given_rows", stamped(rows, load_id))
+                try:
+                    for statement in statements(
+                        as_dlt_knows(table), "given_rows", self._client, by_name=True
+                    ):
+                        self._client.execute_sql(statement)
+                finally:
+                    connection.unregister("given_rows")
+            self._job.complete_load(load_id)
+
+    def _merge_by_script(self, given: Mapping[Table, pa.Table]) -> None:
+        from amplemarket_source.destination.postgres_client import merge_script
+
+        load_id = create_load_id()
+        merges = [
+            merge_script(as_dlt_knows(table), stamped(rows, load_id).to_pylist(), self._client)
+            for table, rows in given.items()
+        ]
+        with self._lock:
+            self.together(*((sql, (rows,)) for sql, rows in merges))
+            self._job.complete_load(load_id)
 
     def make_room(self, error: Exception) -> bool:
         """Give DuckDB more memory, if that is what a load failed of; False if not."""
@@ -153,35 +201,47 @@ class Warehouse:
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Run one statement; its rows, if it has some. Text among the parameters is `escaped`."""
-        parameters = tuple(escaped(p) if isinstance(p, str) else p for p in parameters)
+        return self.together((sql, parameters))
+
+    def together(self, *statements: Statement) -> list[tuple[Any, ...]]:
+        """Run statements in their order; the rows of the last.
+
+        One round trip, and all or nothing, where the destination takes a text of several.
+        """
         with self._lock, translated("use", "the ledger", self._outer):
-            try:
-                return self._unless_in_conflict(sql, *parameters)
-            except Exception as error:
-                # What DuckDB has no memory for has not been done.
-                if not self.make_room(error):
-                    raise
-                return self._unless_in_conflict(sql, *parameters)
+            *before, last = self._with_what_waits(*statements)
+            for one in before:
+                self._run(one)
+            return self._run(last)
+
+    def soon(self, sql: str, *parameters: Any) -> None:
+        """Run a statement with whatever is run next, in one round trip where that can be.
+
+        If that fails, this one is lost as well: for records on which nothing depends.
+        """
+        with self._lock:
+            self._soon.append((sql, parameters))
 
     def read(self, sql: str, *parameters: Any) -> Iterator[pa.Table]:
         """The rows of one query, 100,000 at a time."""
-        with (
-            self._lock,
-            translated("read", "the ledger", self._outer),
-            self._client.execute_query(sql, *parameters) as cursor,
-        ):
-            for chunk in cursor.iter_arrow(_CHUNK):
-                # BigQuery's cursor gives batches where all others give tables.
-                is_batch = isinstance(chunk, pa.RecordBatch)
-                yield pa.Table.from_batches([chunk]) if is_batch else chunk
+        with self._lock, translated("read", "the ledger", self._outer):
+            *before, (sql, parameters) = self._with_what_waits((sql, parameters))
+            for one in before:
+                self._run(one)
+            with self._client.execute_query(sql, *parameters) as cursor:
+                for chunk in cursor.iter_arrow(_CHUNK):
+                    # BigQuery's cursor gives batches where all others give tables.
+                    is_batch = isinstance(chunk, pa.RecordBatch)
+                    yield pa.Table.from_batches([chunk]) if is_batch else chunk
 
-    def read_for(self, sql: str, keys: pa.ChunkedArray) -> Iterator[pa.Table]:
+    def read_for(self, sql: str, keys: pa.ChunkedArray, also: str = "") -> Iterator[pa.Table]:
         """The rows of one query about ``keys``, which meet the tables at the destination.
 
         DuckDB joins them where they are; elsewhere each statement takes some thousands along.
 
         Args:
-            sql: with ``{keys}`` where they go.
+            sql: with ``{keys}`` where they go, and ``{also}``.
+            also: what goes there, in the first statement alone.
 
         Example::
 
@@ -192,7 +252,7 @@ class Warehouse:
             with self._lock:
                 connection.register("asked_keys", pa.table({"asked": keys}))
                 try:
-                    yield from self.read(sql.format(keys="SELECT asked FROM asked_keys"))
+                    yield from self.read(sql.format(keys="SELECT asked FROM asked_keys", also=also))
                 finally:
                     connection.unregister("asked_keys")
             return
@@ -200,10 +260,9 @@ class Warehouse:
         at_once = _KEYS_AT_ONCE if as_json else _MARKS_AT_ONCE
         for start in range(0, len(keys), at_once):
             some = keys.slice(start, at_once).to_pylist()
-            if as_json:
-                yield from self.read(sql.format(keys=as_json), json.dumps(some))
-            else:
-                yield from self.read(sql.format(keys=", ".join(["%s"] * len(some))), *some)
+            marks = as_json or ", ".join(["%s"] * len(some))
+            one = sql.format(keys=marks, also=also if start == 0 else "")
+            yield from self.read(one, *([json.dumps(some)] if as_json else some))
 
     def insert(self, table: Table, *rows: Mapping[str, Any]) -> None:
         """Insert rows that belong to no load, with one statement; None leaves a column null.
@@ -211,6 +270,10 @@ class Warehouse:
         Args:
             rows: at least one; all with the same columns.
         """
+        self.together(self.insertion(table, *rows))
+
+    def insertion(self, table: Table, *rows: Mapping[str, Any]) -> Statement:
+        """What `insert` runs."""
         # A None has no type, which BigQuery asks of every parameter (api-notes: bigquery-null).
         given = [name for name in rows[0] if any(row[name] is not None for row in rows)]
         names = ", ".join([*given, "_dlt_load_id"])
@@ -220,20 +283,20 @@ class Warehouse:
             marks = ["NULL" if row[name] is None else "%s" for name in given]
             lines.append(f"({', '.join([*marks, '%s'])})")
             values += [row[name] for name in given if row[name] is not None] + [_NOT_LOADED]
-        self.rows(
-            f"INSERT INTO {self.name(table.name)} ({names}) VALUES {', '.join(lines)}", *values
-        )
+        sql = f"INSERT INTO {self.name(table.name)} ({names}) VALUES {', '.join(lines)}"
+        return sql, tuple(values)
 
     def staging_tables(self, names: Iterable[str]) -> list[str]:
         """The qualified names of those of the tables that dlt has made in its staging dataset."""
         with (
             self._lock,
             translated("read", "the staging dataset", self._outer),
-            self._client.with_staging_dataset() as staging,
+            self._job.with_staging_dataset(),
         ):
-            if not staging.has_dataset():
+            if not self._client.has_dataset():
                 return []
-            return [staging.make_qualified_table_name(n) for n in names if self.has_table(n)]
+            found = columns_at(self._job, names)
+            return [self.name(name) for name, columns in found.items() if columns]
 
     def quoted(self, name: str) -> str:
         """A name as a statement has it, where it may be a word of SQL's."""
@@ -242,15 +305,6 @@ class Warehouse:
     def name(self, table: str) -> str:
         """The qualified name of a table."""
         return self._client.make_qualified_table_name(table)
-
-    def has_table(self, table: str) -> bool:
-        """Whether the destination has the table yet."""
-        with self._lock, translated("read", "the ledger", self._outer):
-            try:
-                self._client.execute_sql(f"SELECT 1 FROM {self.name(table)} WHERE 1 = 0")
-            except DestinationUndefinedEntity:
-                return False
-        return True
 
     def undocumented(self, table: Table) -> list[str]:
         """The columns that undocumented fields have made, quoted for a statement."""
@@ -263,7 +317,33 @@ class Warehouse:
             names = [column[0] for column in cursor.description]
         return [self.quoted(name) for name in names if table.column(name.lower()) is None]
 
-    def _unless_in_conflict(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    def _with_what_waits(self, *statements: Statement) -> list[Statement]:
+        """Statements and those before them: as one where that can be, else one after the other."""
+        given = [
+            (sql, tuple(escaped(p) if isinstance(p, str) else p for p in parameters))
+            for sql, parameters in (*self._soon, *statements)
+        ]
+        self._soon = []
+        return [_as_script(given)] if self._takes_scripts else given
+
+    def _run_what_is_left(self) -> None:
+        if self._soon:
+            try:
+                self.together(*self._soon)
+            except DestinationError as error:
+                logger.warning("The end of the run could not be recorded: %s", error)
+
+    def _run(self, statement: Statement) -> list[tuple[Any, ...]]:
+        try:
+            return self._unless_in_conflict(statement)
+        except Exception as error:
+            # What DuckDB has no memory for has not been done.
+            if not self.make_room(error):
+                raise
+            return self._unless_in_conflict(statement)
+
+    def _unless_in_conflict(self, statement: Statement) -> list[tuple[Any, ...]]:
+        sql, parameters = statement
         # The destination has taken back what it calls a conflict, so an INSERT is safe as well.
         again = Retrying(
             retry=retry_if_exception(_is_conflict),
@@ -274,116 +354,26 @@ class Warehouse:
         return [tuple(row) for row in again(self._client.execute_sql, sql, *parameters) or ()]
 
     def _connect(self) -> None:
-        outer = self._outer
-        self._pipeline = dlt.pipeline(
-            _LEDGER.format(outer.pipeline_name),
-            destination=outer.destination,
-            dataset_name=outer.dataset_name,
-            pipelines_dir=outer.pipelines_dir,
-        )
-        # What a user's settings say of all pipelines must not reach the record of purchases.
-        self._pipeline.refresh = None
-        self._pipeline.dataset_name = outer.dataset_name
-        for pipeline in (outer, self._pipeline):
-            # dlt makes them for everybody to read, and packages hold people.
-            Path(pipeline.working_dir).chmod(0o700)
-        _forget_torn_files(self._pipeline)
-        self._client = self._pipeline.sql_client()
+        self._job = self._loads.open()
+        self._tables = TablesThere(self._job)
+        self._client = self._job.sql_client
         self._client.open_connection()
         self._stack.callback(self._client.close_connection)
         if self.is_one_process:
-            self._memory = DestinationMemory(outer, self._client)
-        # What an earlier run planned and did not get to record: it sent nothing of it, and its
-        # input rows may be of someone erased by now.
-        drop_packages(self._pipeline)
+            self._memory = DestinationMemory(self._outer, self._client)
 
     def _limit(self, share: Share) -> None:
         with self._lock:
             if self._memory is not None:
                 self._memory.limit(share)
 
-    def _load_pending(self) -> None:
-        with run_environment():
-            self._pipeline.run().raise_on_failed_jobs()
 
-    def _run(self, resources: list[DltResource]) -> None:
-        # In a plain run of the user's as well: the files of this load are ours, and hold leads.
-        with run_environment():
-            info: LoadInfo = self._pipeline.run(
-                resources, schema=dlt.Schema(self._pipeline.pipeline_name)
-            )
-        info.raise_on_failed_jobs()
-
-    def _apart(self, work: Callable[[], None]) -> None:
-        """Do work with this pipeline while the outer one may be extracting.
-
-        dlt keeps the context of a running extract by thread and one active pipeline by process: so
-        it takes a thread of its own, and the outer pipeline is made active again
-        (api-notes: dlt-active-pipeline).
-        """
-        with self._lock, ThreadPoolExecutor(1, thread_name_prefix="ledger") as thread:
-            try:
-                thread.submit(work).result()
-            finally:
-                self._outer.activate()
-
-
-def tables_at(pipeline: dlt.Pipeline, names: Iterable[str]) -> dict[str, set[str]]:
-    """The columns of those of the tables that the destination has; one statement.
-
-    What dlt's schema says of tables may have been extracted and never loaded.
-    """
-    client: Any = pipeline.destination_client()
-    with translated("read", "the dataset", pipeline), client:
-        return {
-            name: {column.lower() for column in columns}
-            for name, columns in client.get_storage_tables(list(names))
-        }
-
-
-def drop_packages(pipeline: dlt.Pipeline) -> None:
-    """Delete the packages of ours that ``pipeline`` has not loaded, whatever state they are in.
-
-    Those of other sources of the same pipeline stay. dlt's own way of giving a package up keeps
-    what was in it in files (api-notes: dlt-abort).
-    """
-    load_ids = {
-        *pipeline.list_extracted_load_packages(),
-        *pipeline.list_normalized_load_packages(),
-    }
-    for load_id in load_ids:
-        for folder in Path(pipeline.working_dir).rglob(load_id):
-            if folder.is_dir() and _is_ours(folder):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def remove_torn_files(pipeline: dlt.Pipeline) -> None:
-    """Delete what dlt was writing among its schemas when the disk was full or a kill came.
-
-    dlt takes such a file for a schema, and every run fails at its name (api-notes: dlt-torn). To be
-    called while nobody else can write there.
-    """
-    for name in (pipeline.pipeline_name, _LEDGER.format(pipeline.pipeline_name)):
-        for file in Path(pipeline.pipelines_dir, name, "schemas").glob("*"):
-            if _TORN.fullmatch(file.name):
-                file.unlink()
-    _forget_torn_files(pipeline)
-
-
-def _forget_torn_files(pipeline: dlt.Pipeline) -> None:
-    """Take them out of dlt's own state, where whoever opens the pipeline meanwhile has put them."""
-    if any(_TORN.fullmatch(name) for name in pipeline.state.get("schema_names") or ()):
-        with pipeline.managed_state():
-            pass  # lists the schemas anew
-
-
-def _is_ours(package: Path) -> bool:
-    try:
-        tables = json.loads((package / "schema.json").read_text(encoding="utf-8"))["tables"]
-    except (OSError, ValueError, KeyError):
-        # Cut short by a kill: it cannot be loaded, whosever it is.
-        return True
-    return any(table in tables for table in (ENRICHMENT_REQUESTS.name, LOCK.name))
+def _as_script(given: Sequence[Statement]) -> Statement:
+    if len(given) == 1:
+        return given[0]
+    # Where a text has parameters, a % in it is written twice.
+    texts = [sql if parameters else sql.replace("%", "%%") for sql, parameters in given]
+    return "; ".join(texts), tuple(one for _, parameters in given for one in parameters)
 
 
 def _escaped_rows(rows: pa.Table) -> pa.Table:
@@ -401,24 +391,3 @@ def _escaped_rows(rows: pa.Table) -> pa.Table:
 def _is_conflict(error: BaseException) -> bool:
     said = str(error).lower()
     return any(text in said for text in _CONFLICTS)
-
-
-def has_ledger(pipeline: dlt.Pipeline) -> bool:
-    """Whether the destination holds a record of purchases; creates nothing, not even a file.
-
-    Raises:
-        SettingsError: the destination cannot be used.
-        Busy: another process has the DuckDB file open.
-        DestinationError: it cannot be read.
-    """
-    with translated("open", "the ledger", pipeline):
-        if name_of(pipeline) == "duckdb" and place_of(pipeline).is_missing:
-            return False
-        require_guarantees(pipeline)
-        with pipeline.sql_client() as client:
-            name = client.make_qualified_table_name(REQUEST_LEADS.name)
-            try:
-                client.execute_sql(f"SELECT 1 FROM {name} WHERE 1 = 0")
-            except DestinationUndefinedEntity:
-                return False
-    return True

@@ -55,11 +55,12 @@ from amplemarket_source.errors import Busy, DestinationError
 from amplemarket_source.memory import MemoryBudget
 from amplemarket_source.schema.tables import LOCK
 from amplemarket_source.warehouse.capabilities import require_guarantees
-from amplemarket_source.warehouse.client import Warehouse, remove_torn_files
+from amplemarket_source.warehouse.client import Statement, Warehouse
+from amplemarket_source.warehouse.loads import remove_torn_files
 from amplemarket_source.warehouse.refusals import translated
 from amplemarket_source.working_folder import WorkingFolder
 
-__all__ = ["Lease", "exclusive_warehouse", "is_over", "this_run"]
+__all__ = ["CheckLease", "Lease", "exclusive_warehouse", "is_over", "this_run"]
 
 _LASTS = timedelta(minutes=5)
 _AT_MOST = timedelta(hours=1)
@@ -68,6 +69,9 @@ _RENEWED_EVERY = 60.0  # seconds
 _WHILE_ANOTHER_MAKES_IT = 3.0  # seconds
 
 _ROW = "run"
+
+CheckLease = Callable[..., object]
+"""Runs the statements that it is given, then asks whether the lease is still this run's."""
 
 _running: set[str] = set()
 """What this process has taken: names of its runs, and the DuckDB files it has open."""
@@ -100,33 +104,36 @@ class Lease:
             Busy: another owner has it; the text says until when.
         """
         self._make()
-        for owner, expires_at in self._row():
-            never = expires_at is not None and expires_at > self._clock.now() + _AT_MOST
-            if owner and (never or is_over(owner)):
-                self._free(owner)
-        self._claim(or_free=True)
-        self.check()
+        found = self._claim(or_free=True)
+        if not found:
+            self._warehouse.insert(LOCK, {"name": _ROW, "owner": "", "_dlt_id": _ROW})
+            found = self._claim(or_free=True)
+        owner, expires_at = found[0]
+        if owner != self._owner and (expires_at > self._clock.now() + _AT_MOST or is_over(owner)):
+            self._free(owner)
+            found = self._claim(or_free=True)
+        self._require_ours(found)
 
     def _make(self) -> None:
-        if not self._warehouse.has_table(LOCK.name):
+        if self._warehouse.lacking([LOCK]):
             try:
-                self._warehouse.load({LOCK: []})
+                self._warehouse.make([LOCK])
             except DestinationError:
                 # Two first runs make it at the same time; the other one may have been faster.
                 self._clock.sleep(_WHILE_ANOTHER_MAKES_IT)
                 if not self._warehouse.has_table(LOCK.name):
                     raise
-        if not self._row():
-            self._warehouse.insert(LOCK, {"name": _ROW, "owner": "", "_dlt_id": _ROW})
 
-    def check(self) -> None:
-        """Renew the lease.
+    def check(self, *after: Statement) -> None:
+        """Renew the lease, after some statements.
 
         Raises:
             Busy: it is not ours any more.
         """
-        self._claim(or_free=False)
-        owner, expires_at = self._row()[0]
+        self._require_ours(self._claim(*after, or_free=False))
+
+    def _require_ours(self, found: list[tuple[str, datetime]]) -> None:
+        owner, expires_at = found[0]
         if owner != self._owner:
             raise Busy(
                 "Another run works on this destination, here or on another machine. It has until "
@@ -146,24 +153,28 @@ class Lease:
             owner,
         )
 
-    def _row(self) -> list[tuple[str, datetime]]:
-        table = self._warehouse.name(LOCK.name)
-        found = self._warehouse.rows(f"SELECT owner, expires_at FROM {table} WHERE name = %s", _ROW)
-        return [(row[0], row[1]) for row in found]
-
-    def _claim(self, *, or_free: bool) -> None:
-        now = self._clock.now()
+    def _claim(self, *after: Statement, or_free: bool) -> list[tuple[str, datetime]]:
+        """Take or renew the lease where that is possible; whose it is then, and until when."""
+        table, now = self._warehouse.name(LOCK.name), self._clock.now()
         free = "OR owner = '' OR expires_at < %s" if or_free else ""
-        self._warehouse.rows(
-            f"UPDATE {self._warehouse.name(LOCK.name)} SET owner = %s, expires_at = %s"
-            f"{', acquired_at = %s' if or_free else ''} WHERE name = %s AND (owner = %s {free})",
-            self._owner,
-            now + _LASTS,
-            *([now] if or_free else []),
-            _ROW,
-            self._owner,
-            *([now] if or_free else []),
+        found = self._warehouse.together(
+            *after,
+            (
+                f"UPDATE {table} SET owner = %s, expires_at = %s"
+                f"{', acquired_at = %s' if or_free else ''} "
+                f"WHERE name = %s AND (owner = %s {free})",
+                (
+                    self._owner,
+                    now + _LASTS,
+                    *([now] if or_free else []),
+                    _ROW,
+                    self._owner,
+                    *([now] if or_free else []),
+                ),
+            ),
+            (f"SELECT owner, expires_at FROM {table} WHERE name = %s", (_ROW,)),
         )
+        return [(row[0], row[1]) for row in found]
 
 
 def this_run() -> str:
@@ -238,7 +249,7 @@ def exclusive_warehouse(
     clock: Clock,
     on_lost: Callable[[Busy], None] = lambda _: None,
     memory: MemoryBudget | None = None,
-) -> Iterator[tuple[Warehouse, Callable[[], None]]]:
+) -> Iterator[tuple[Warehouse, CheckLease]]:
     """The warehouse of a destination on which nobody else runs.
 
     Args:
@@ -246,7 +257,8 @@ def exclusive_warehouse(
         memory: see `Warehouse`.
 
     Yields:
-        The warehouse, and what to call before each POST; it raises `Busy`.
+        The warehouse, and what to call before each POST, with what has to be recorded before; it
+        raises `Busy`.
 
     Raises:
         Busy: somebody else runs; see the table above.
@@ -270,7 +282,7 @@ def exclusive_warehouse(
         warehouse = stack.enter_context(Warehouse(pipeline, memory))
         if warehouse.is_one_process:
             stack.enter_context(_held(str(folder.destination), busy))
-            yield warehouse, lambda: None
+            yield warehouse, warehouse.together
             return
         owner = this_run()
         stack.enter_context(_held(owner, busy))

@@ -55,7 +55,8 @@ def test_a_driver_that_is_missing_is_named_with_the_command_that_installs_it(
     command: tuple[str, ...],
 ) -> None:
     for name in list(sys.modules):
-        if name.partition(".")[0] == package or f".{destination}." in f"{name}.":
+        is_ours = name == f"amplemarket_source.destination.{destination}_client"
+        if name.partition(".")[0] == package or f".{destination}." in f"{name}." or is_ours:
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [_Without(package), *sys.meta_path])
     found = amplemarket(*command, "--destination", destination)
@@ -177,7 +178,7 @@ def test_a_disk_that_fills_up_in_a_load_is_one_line_and_the_next_run_loads(
         )
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("amplemarket_source.destination._MergeJob.run", full)
+        patch.setattr("amplemarket_source.destination.duckdb_client._MergeJob.run", full)
         found = amplemarket("run", "people", leads)
     assert (found.exit_code, is_one_sentence(found)) == (7, True), found.err
     assert "the disk is full" in found.err

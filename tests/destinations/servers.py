@@ -20,6 +20,8 @@ from tests.destinations.environments import ENVIRONMENTS, Missing
 __all__ = ["PROJECT", "bigquery_server", "postgres_server", "postgres_version", "snowflake_server"]
 
 PROJECT = "amplemarket-tests"
+STATEMENT_LOG: Path | None = None
+"""Set by a benchmark, a PostgreSQL that is started logs every statement into the file."""
 _PATIENCE = 60.0
 _UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
 
@@ -71,6 +73,8 @@ def postgres_server() -> Iterator[str]:
         )
         settings = ("fsync=off", f"unix_socket_directories={folder}", "listen_addresses=127.0.0.1")
         command = [str(binaries / "postgres"), "-D", data, "-p", str(port)]
+        if STATEMENT_LOG is not None:
+            settings += ("log_statement=all",)
         command += [word for setting in settings for word in ("-c", setting)]
         with _running(command, lambda: _answers(port), cwd=folder, **user):
             yield f"postgresql://tests:tests@127.0.0.1:{port}/postgres"
@@ -104,7 +108,7 @@ def _emulator(name: str, port: int, *arguments: str) -> Iterator[None]:
 @contextmanager
 def _running(command: list[str], is_ready: Callable[[], bool], **how: Any) -> Iterator[None]:
     with (
-        tempfile.TemporaryFile() as log,
+        STATEMENT_LOG.open("a+b") if STATEMENT_LOG else tempfile.TemporaryFile() as log,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, **how) as process,
     ):
         try:

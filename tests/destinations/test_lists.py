@@ -12,9 +12,26 @@ from amplemarket_source.model import PEOPLE
 from amplemarket_source.run.enrichment import Enrichment
 from tests.destinations.deployment import WarehouseDeployment
 from tests.destinations.warehouses import TestedWarehouse
+from tests.support.deployment import email_leads
 from tests.support.steps import run_to_the_end
 
 pytestmark = pytest.mark.timeout(400)
+
+
+def test_a_dataset_made_anew_beside_an_old_folder_gets_every_table(
+    warehouse: TestedWarehouse, tmp_path: Path
+) -> None:
+    with WarehouseDeployment.settled(warehouse, tmp_path) as deployment:
+        deployment.run(email_leads("ada"))
+        assert isinstance(deployment, WarehouseDeployment)
+        deployment.drop()
+        with deployment.client() as client:
+            # Whoever makes the lead list, dbt for one, is there before the first run.
+            client.create_dataset()
+        assert deployment.run(email_leads("ada")).exit_code == 0
+        assert deployment.outcomes() == {"ada": "enriched"}
+        assert deployment.run(email_leads("ada", "grace")).exit_code == 0
+        assert deployment.people() == 2
 
 
 @pytest.mark.guarantee("a table of the destination is a lead list")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import dlt
@@ -12,7 +13,7 @@ from amplemarket_source import forget, settled
 from amplemarket_source.environment import WHILE_RUNNING
 from tests.destinations.deployment import WarehouseDeployment
 from tests.destinations.groups import on
-from tests.destinations.warehouses import TestedWarehouse
+from tests.destinations.warehouses import OF_DLT, TestedWarehouse
 from tests.support.deployment import Deployment, email_leads
 
 pytestmark = [
@@ -28,7 +29,8 @@ def deployed(
 ) -> Iterator[Deployment]:
     for name in WHILE_RUNNING:
         monkeypatch.delenv(name, raising=False)
-    with WarehouseDeployment.settled(warehouse, tmp_path) as deployment:
+    of_dlt = replace(warehouse, name=OF_DLT)
+    with WarehouseDeployment.settled(of_dlt, tmp_path) as deployment:
         yield deployment
 
 

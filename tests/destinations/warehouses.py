@@ -26,8 +26,18 @@ from tests.destinations.servers import (
     snowflake_server,
 )
 
-__all__ = ["ALL_WAREHOUSES", "REAL", "WAREHOUSES", "TestedWarehouse", "opened", "version_of"]
+__all__ = [
+    "ALL_WAREHOUSES",
+    "OF_DLT",
+    "REAL",
+    "WAREHOUSES",
+    "TestedWarehouse",
+    "opened",
+    "version_of",
+]
 
+OF_DLT = "postgres of dlt"
+"""In place of ``postgres``, what a user has who names it to dlt: merges pass through staging."""
 REAL = "AMPLEMARKET_REAL_{}"
 """Set for a warehouse, its real account is used, with credentials from dlt's own settings."""
 
@@ -76,6 +86,10 @@ def _ducklake(_: str, folder: Path) -> Any:
 
 
 def _postgres(place: str, _: Path) -> Any:
+    return destination.postgres(place)
+
+
+def _postgres_of_dlt(place: str, _: Path) -> Any:
     return dlt.destinations.postgres(place)
 
 
@@ -85,12 +99,12 @@ def _snowflake(place: str, _: Path) -> Any:
 
 def _bigquery(place: str, _: Path) -> Any:
     if not place:
-        return dlt.destinations.bigquery()
+        return destination.bigquery()
     from google.oauth2.credentials import Credentials
 
     os.environ["BIGQUERY_EMULATOR_HOST"] = place  # read by Google's own client
     # A token without an end is never refreshed, so nothing leaves this machine.
-    return dlt.destinations.bigquery(
+    return destination.bigquery(
         Credentials(token="emulator"),  # type: ignore[no-untyped-call,arg-type]
         project_id=PROJECT,
         location="US",
@@ -102,6 +116,7 @@ _DESTINATIONS: dict[str, Callable[[str, Path], Any]] = {
     "duckdb": _duckdb,
     "ducklake": _ducklake,
     "postgres": _postgres,
+    OF_DLT: _postgres_of_dlt,
     "snowflake": _snowflake,
     "bigquery": _bigquery,
 }

@@ -12,7 +12,7 @@ import dlt
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from amplemarket_source import destination
+from amplemarket_source.destination import duckdb_client
 from amplemarket_source.errors import ApiProblem, DestinationError, InputError
 from amplemarket_source.headers import Header
 from amplemarket_source.leads.files import shown_address
@@ -110,15 +110,15 @@ def said_by_dlt() -> Iterator[io.StringIO]:
 def refusing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """A destination that refuses people, and quotes one of them."""
     monkeypatch.setenv("LOAD__RAISE_ON_MAX_RETRIES", "1")
-    statements = destination._statements
+    statements = duckdb_client.statements
 
-    def quoting(table: dict[str, str], *rest: object) -> tuple[str, ...]:
+    def quoting(table: dict[str, str], *rest: object, **how: bool) -> tuple[str, ...]:
         if table["name"] == "people":
             return ("SELECT CAST('ada@ada.example' AS INTEGER)",)
-        return statements(table, *rest)  # type: ignore[arg-type]
+        return statements(table, *rest, **how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(destination, "_statements", quoting)
-    return lambda: monkeypatch.setattr(destination, "_statements", statements)
+    monkeypatch.setattr(duckdb_client, "statements", quoting)
+    return lambda: monkeypatch.setattr(duckdb_client, "statements", statements)
 
 
 def test_a_destination_that_quotes_a_row_is_cut_everywhere(

@@ -78,3 +78,16 @@ def test_a_folder_called_after_the_pipeline_is_taken_up(deployment: Deployment) 
     gets = deployment.gets()
     assert deployment.run(None).exit_code == 0
     assert (deployment.outcomes(), deployment.gets()) == ({"ada": "enriched"}, gets)
+
+
+def test_a_database_made_anew_beside_an_old_folder_gets_every_table(
+    deployment: Deployment,
+) -> None:
+    deployment.run(email_leads("ada"))
+    (deployment.folder / "warehouse.duckdb").unlink()
+    with deployment.pipeline().sql_client() as client:
+        # Whoever makes the lead list, dbt for one, is there before the first run.
+        client.create_dataset()
+    assert deployment.run(email_leads("ada")).exit_code == 0
+    assert deployment.outcomes() == {"ada": "enriched"}
+    assert deployment.run(email_leads("ada", "grace")).exit_code == 0

@@ -1,0 +1,141 @@
+"""The destinations of ours for PostgreSQL and BigQuery load what dlt's do, and ask for less."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from dlt.common.destination.client import LoadJob
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from amplemarket_source.destination import bigquery_client, postgres_client
+from amplemarket_source.schema.table import resource_for
+from amplemarket_source.schema.tables import DECLARED, LEADS
+from benchmarks.__main__ import server
+from benchmarks.asked import ask, asked_table
+from tests.destinations.deployment import WarehouseDeployment
+from tests.destinations.groups import on
+from tests.destinations.warehouses import OF_DLT, TestedWarehouse
+from tests.support.deployment import Deployment, email_leads
+
+pytestmark = pytest.mark.timeout(400)
+on_postgres = pytest.mark.parametrize("warehouse", on("postgres"), indirect=True)
+
+ODD = ["", " ", "NULL", "\\N", 'a "quote"', "two\nlines", "a,b", "%s %", "'; --", "\\u0000", "ö 𝄞"]
+
+
+@pytest.fixture
+def deployed(warehouse: TestedWarehouse, tmp_path: Path) -> Iterator[Deployment]:
+    with WarehouseDeployment.settled(warehouse, tmp_path) as deployment:
+        yield deployment
+
+
+def _leads(names: list[str | None]) -> Iterator[pa.Table]:
+    rows = [
+        {
+            "lead_id": f"l{at}",
+            "lead_key": f"k{at}",
+            "kind": "people",
+            "name": name,
+            "first_seen_at": f"2026-11-30T10:00:{at:02d}+00:00",
+            "_dlt_load_id": "-",
+            "_dlt_id": f"l{at}",
+        }
+        for at, name in enumerate(names)
+    ]
+    schema = LEADS.arrow_schema
+    text = schema.set(
+        schema.get_field_index("first_seen_at"), pa.field("first_seen_at", pa.string())
+    )
+    yield pa.Table.from_pylist(rows, schema=text).cast(schema)
+
+
+@on_postgres
+@pytest.mark.parametrize("small", [0, 1_000_000], ids=["by COPY", "as a parameter"])
+@pytest.mark.parametrize("adbc", [False, True], ids=["csv", "parquet"])
+def test_text_arrives_as_it_is(
+    deployed: Deployment, monkeypatch: pytest.MonkeyPatch, small: int, adbc: bool
+) -> None:
+    monkeypatch.setattr(postgres_client, "_SMALL", small)
+    monkeypatch.setenv("DISABLE_ADBC_DETECTION", str(not adbc))
+    pipeline = deployed.pipeline()
+    pipeline.run(resource_for(LEADS, _leads(["old", None]))).raise_on_failed_jobs()
+    pipeline.run(resource_for(LEADS, _leads([*ODD, None]))).raise_on_failed_jobs()
+    found = deployed.rows("SELECT name, first_seen_at FROM leads ORDER BY first_seen_at")
+    assert [name for name, _ in found] == [*ODD, None]
+    assert found[1][1].isoformat() == "2026-11-30T10:00:01+00:00"
+
+
+@on_postgres
+@pytest.mark.parametrize("begun", [OF_DLT, "postgres"])
+def test_a_load_that_one_destination_began_is_finished_by_the_other(
+    warehouse: TestedWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: str
+) -> None:
+    def ends(*_: Any, **__: Any) -> LoadJob:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("DISABLE_ADBC_DETECTION", "true")
+
+    with WarehouseDeployment.settled(replace(warehouse, name=begun), tmp_path) as deployment:
+        assert isinstance(deployment, WarehouseDeployment)
+        pipeline = deployment.pipeline()
+        pipeline.run(resource_for(LEADS, _leads(["first"]))).raise_on_failed_jobs()
+        pipeline.extract(resource_for(LEADS, _leads(["second", "third"])))
+        pipeline.normalize()
+        client: Any = pipeline.destination.client_class  # type: ignore[union-attr]
+        with monkeypatch.context() as patch:
+            patch.setattr(client, "complete_load", ends)
+            with pytest.raises(PipelineStepFailed):
+                pipeline.load()
+        deployment.warehouse = replace(warehouse, name="postgres")
+        deployment.pipeline().run()
+        found = deployment.rows("SELECT name FROM leads ORDER BY lead_id")
+    assert found == [("second",), ("third",)]
+
+
+@on_postgres
+def test_no_copy_of_anybody_is_left_in_a_second_dataset(deployed: Deployment) -> None:
+    deployed.run(email_leads("ada"))
+    places = deployed.rows(
+        "SELECT DISTINCT table_schema FROM information_schema.tables WHERE table_name = 'people'"
+    )
+    assert places == [(deployed.dataset,)]
+
+
+@pytest.mark.parametrize("warehouse", on("bigquery"), indirect=True)
+def test_nothing_is_deleted_where_no_row_is_replaced(
+    deployed: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed.run(email_leads("ada"))
+    kept: list[tuple[str, bool]] = []
+    is_needed = bigquery_client._SparingSqlJob._is_needed
+
+    def noting(job: Any, statement: str) -> bool:
+        needed = is_needed(job, statement)
+        if statement.startswith("DELETE"):
+            kept.append((job.load_table_name, needed))
+        return needed
+
+    monkeypatch.setattr(bigquery_client._SparingSqlJob, "_is_needed", noting)
+    deployed.run(email_leads("grace"))
+    assert not any(needed for table, needed in kept if table.startswith("people"))
+    assert ("people", False) in kept
+    kept.clear()
+    deployed.run(email_leads("ada"), refresh_after="0s")
+    assert ("people", True) in kept
+    assert deployed.people() == 2
+    assert {table for table, _ in kept} <= {table.name for table in DECLARED}
+
+
+@pytest.mark.xdist_group("postgres")
+def test_postgresql_is_asked_no_more_than_by_a_plain_resource(tmp_path: Path) -> None:
+    with server() as url:
+        measured = ask("postgres", url, tmp_path)
+    found = {(one.way, one.run): one.statements for one in measured}
+    assert found["ours", "100 new beside others"] <= found["plain", "100 new beside others"]
+    assert found["ours", "nothing to buy"] <= 8
+    assert "| postgres | nothing to buy |" in asked_table(measured)
