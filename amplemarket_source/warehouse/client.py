@@ -149,7 +149,7 @@ class Warehouse:
         given = {
             table: _escaped_rows(rows).cast(table.arrow_schema)
             for table, parts in tables.items()
-            if (rows := pa.concat_tables(parts)).num_rows
+            if parts and (rows := pa.concat_tables(parts)).num_rows
         }
         if lacking := self.lacking(given):
             self.make(lacking)

@@ -99,7 +99,7 @@ def test_after_an_erasure_no_table_and_no_file_says_anything_of_a_person(
         "amplemarket_data.leads", "amplemarket_data.rejects",
         "amplemarket_data.enrichment_results", "amplemarket_data.enrichment_requests",
         "amplemarket_data_staging.people", "warehouse.duckdb", "completed_jobs", "page-00001.zst",
-        "workbench", ".exceptions", "trace.pickle", "amplemarket_ledger",
+        "workbench", ".exceptions", "trace.pickle",
     ):  # fmt: skip
         assert any(part in place for place in places), f"nothing was planted in {part}"
     with caplog.at_level("DEBUG"):

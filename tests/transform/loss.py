@@ -68,8 +68,12 @@ def _told(row: Any) -> Any:
     if row.get("status") == "gdpr_removed":
         return {"id": row.get("id"), "status": "gdpr_removed"}
     asked = lead(row["id"]) if isinstance(row.get("id"), int) else {}
-    # Blank is how a field that was not asked for may be echoed.
-    return {key: value for key, value in row.items() if value not in (asked.get(key), "", " ")}
+    return {
+        key: value
+        for key, value in row.items()
+        # Blank is how a field that was not asked for may be echoed.
+        if value != asked.get(key) and not (isinstance(value, str) and not value.strip())
+    }
 
 
 def count(rows: Sequence[Any]) -> int:
