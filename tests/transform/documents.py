@@ -104,8 +104,12 @@ def missing(document: Any, cells: Sequence[Any], rejected: Sequence[str]) -> lis
     available = Counter(s for cell in cells for leaf in _opened(cell) for s in spellings(leaf))
     originals = {s for raw in rejected for leaf in _opened(raw) for s in spellings(leaf)}
     lost = []
-    for leaf in leaves(document):
-        forms = spellings(Decimal(leaf) if isinstance(leaf, Literal) else leaf)
+    found = [
+        (leaf, spellings(Decimal(leaf) if isinstance(leaf, Literal) else leaf))
+        for leaf in leaves(document)
+    ]
+    # Whoever can be spelt in one way goes first: a 1 may stand as true, a true as nothing else.
+    for leaf, forms in sorted(found, key=lambda one: len(one[1])):
         if forms & originals:
             continue
         held = next((form for form in forms if available[form] > 0), None)
