@@ -264,7 +264,8 @@ class KindPlan:
         in_flight: leads that an unfinished request already asks for; ``held`` of them wait for
             a decision (``amplemarket release``).
         to_buy: leads that would be sent.
-        hit_rate: share of the leads asked for so far that were found; None before the first.
+        hit_rate: share of the leads asked for so far that were found; None before the first, and
+            where nothing is to buy.
         incomplete: valid rows of which some field cannot be sent; it is in ``rejects``.
         columns: what was taken for what: our name of a column, and the input's.
         ignored_columns: columns of the input that are not read.
@@ -299,12 +300,17 @@ class KindPlan:
     @property
     def email_credits_estimated(self) -> float | None:
         """What the worst case comes to if as many are found as so far."""
-        return None if self.hit_rate is None else self.email_credits_max * self.hit_rate
+        return self._estimated(self.email_credits_max)
 
     @property
     def phone_credits_estimated(self) -> float | None:
         """What the worst case comes to if as many are found as so far."""
-        return None if self.hit_rate is None else self.phone_credits_max * self.hit_rate
+        return self._estimated(self.phone_credits_max)
+
+    def _estimated(self, most: float) -> float | None:
+        if not self.batches:
+            return 0.0
+        return None if self.hit_rate is None else most * self.hit_rate
 
     @property
     def least_seconds(self) -> float:

@@ -318,6 +318,8 @@ def _listed(counts: Mapping[str, float]) -> str:
 
 def _estimate(plan: KindPlan) -> str:
     email, phone = plan.email_credits_estimated, plan.phone_credits_estimated
+    if not plan.batches:
+        return "nothing is to buy"
     if plan.hit_rate is None or email is None or phone is None:
         return "none yet: nothing of this kind was bought before"
     return (

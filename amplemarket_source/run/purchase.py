@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 
 from amplemarket_source.api import FAILURE_BUDGET, ApiClient, EnrichmentApi
 from amplemarket_source.clock import Clock, Interrupted
-from amplemarket_source.errors import AmplemarketError, ExitCode
+from amplemarket_source.errors import ExitCode
 from amplemarket_source.leads.intake import ingest, refuse_mostly_invalid
 from amplemarket_source.leads.read import LeadsInput
 from amplemarket_source.model import LEAD_FIELDS, Buyer, Cap, Kind, Plan, RequestRecord
@@ -99,7 +99,8 @@ def recorded(session: Session, command: str) -> Iterator[None]:
     """Record the run in ``enrichment_runs``: when the block starts, and how it ends.
 
     Raises:
-        DestinationError: it cannot be recorded; nothing was bought. At the end it is let be.
+        DestinationError: it cannot be recorded; nothing was bought. It comes from the first
+            statement in the block, with which the record goes.
     """
     session.ledger.begin_run(session.run, command, session.clock.now())
     exit_code = int(ExitCode.UNEXPECTED)
@@ -113,10 +114,7 @@ def recorded(session: Session, command: str) -> Iterator[None]:
         figures = session.report.figures() | {
             "exit_code": int(exit_code)
         }  # no warehouse takes an enum
-        try:
-            session.ledger.end_run(session.run, figures, session.clock.now())
-        except AmplemarketError as error:
-            logger.warning("The end of the run could not be recorded: %s", error)
+        session.ledger.end_run(session.run, figures, session.clock.now())
 
 
 def draft(

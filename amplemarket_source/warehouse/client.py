@@ -17,7 +17,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from amplemarket_source.destination.merging import statements
-from amplemarket_source.errors import DestinationError
+from amplemarket_source.errors import AmplemarketError
 from amplemarket_source.memory import DestinationMemory, MemoryBudget, Share
 from amplemarket_source.schema.table import Table, as_dlt_knows
 from amplemarket_source.storable import escaped
@@ -154,7 +154,9 @@ class Warehouse:
         if lacking := self.lacking(given):
             self.make(lacking)
         count = sum(rows.num_rows for rows in given.values())
-        with translated("write", "the ledger", self._outer):
+        with self._lock, translated("write", "the ledger", self._outer):
+            # In the order in which they were given: one of them may delete what is loaded here.
+            self._run_what_waits()
             if self.is_one_process:
                 try:
                     self._merge_in_place(given)
@@ -165,12 +167,11 @@ class Warehouse:
             elif self._takes_scripts and count <= _ROWS_AT_ONCE:
                 self._merge_by_script(given)
             else:
-                with self._lock:
-                    self._loads.load(given)
+                self._loads.load(given)
 
     def _merge_in_place(self, given: Mapping[Table, pa.Table]) -> None:
         load_id, connection = create_load_id(), self._client.native_connection
-        with self._lock, self._client.begin_transaction():
+        with self._client.begin_transaction():
             for table, rows in given.items():
                 connection.register("given_rows", stamped(rows, load_id))
                 try:
@@ -190,9 +191,8 @@ class Warehouse:
             merge_script(as_dlt_knows(table), stamped(rows, load_id).to_pylist(), self._client)
             for table, rows in given.items()
         ]
-        with self._lock:
-            self.together(*((sql, (rows,)) for sql, rows in merges))
-            self._job.complete_load(load_id)
+        self.together(*((sql, (rows,)) for sql, rows in merges))
+        self._job.complete_load(load_id)
 
     def make_room(self, error: Exception) -> bool:
         """Give DuckDB more memory, if that is what a load failed of; False if not."""
@@ -204,7 +204,7 @@ class Warehouse:
         return self.together((sql, parameters))
 
     def together(self, *statements: Statement) -> list[tuple[Any, ...]]:
-        """Run statements in their order; the rows of the last.
+        """Run statements in their order, after those that wait (`soon`); the rows of the last.
 
         One round trip, and all or nothing, where the destination takes a text of several.
         """
@@ -326,12 +326,15 @@ class Warehouse:
         self._soon = []
         return [_as_script(given)] if self._takes_scripts else given
 
-    def _run_what_is_left(self) -> None:
+    def _run_what_waits(self) -> None:
         if self._soon:
-            try:
-                self.together(*self._soon)
-            except DestinationError as error:
-                logger.warning("The end of the run could not be recorded: %s", error)
+            self.together()
+
+    def _run_what_is_left(self) -> None:
+        try:
+            self._run_what_waits()
+        except AmplemarketError as error:
+            logger.warning("The end of the run could not be recorded: %s", error)
 
     def _run(self, statement: Statement) -> list[tuple[Any, ...]]:
         try:

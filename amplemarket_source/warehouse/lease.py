@@ -109,7 +109,8 @@ class Lease:
             self._warehouse.insert(LOCK, {"name": _ROW, "owner": "", "_dlt_id": _ROW})
             found = self._claim(or_free=True)
         owner, expires_at = found[0]
-        if owner != self._owner and (expires_at > self._clock.now() + _AT_MOST or is_over(owner)):
+        never = expires_at is not None and expires_at > self._clock.now() + _AT_MOST
+        if owner != self._owner and (never or is_over(owner)):
             self._free(owner)
             found = self._claim(or_free=True)
         self._require_ours(found)

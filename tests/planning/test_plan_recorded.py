@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from amplemarket_source import planning
+from amplemarket_source.cli.texts import plan_text
 from amplemarket_source.model import PEOPLE
+from amplemarket_source.schema.tables import REQUEST_LEADS
 from tests.support.deployment import Deployment, email_leads
+from tests.support.steps import open_ledger
 
 
 def test_a_plan_larger_than_one_load_is_recorded_whole(
@@ -34,3 +38,20 @@ def test_a_run_that_is_stopped_before_it_asked_the_api_says_that_leads_are_left(
     assert (run.report.exit_code, run.report.leads_not_bought) == (5, 2)
     assert deployment.posts() == 0
     assert deployment.run(email_leads("ada", "grace")).exit_code == 0
+
+
+def test_what_waits_is_run_before_rows_that_are_loaded_after_it(deployment: Deployment) -> None:
+    row = dict.fromkeys(("request_key", "lead_key", "_dlt_load_id", "_dlt_id"), "x")
+    rows = pa.Table.from_pylist([row], schema=REQUEST_LEADS.arrow_schema)
+    with open_ledger(deployment.pipeline()) as ledger:
+        ledger.forget_settled(set())
+        ledger.load({REQUEST_LEADS: [rows]})
+    assert deployment.rows("SELECT lead_key FROM _amplemarket_request_leads") == [("x",)]
+
+
+def test_where_nothing_is_to_buy_the_estimate_is_nothing(deployment: Deployment) -> None:
+    deployment.run(email_leads("ada"))
+    with deployment.opened() as run:
+        (plan,) = run.prepare({PEOPLE: email_leads("ada")}).kinds
+    assert (plan.to_buy, plan.email_credits_estimated, plan.phone_credits_estimated) == (0, 0, 0)
+    assert "nothing is to buy" in plan_text(plan)
