@@ -30,7 +30,7 @@ lint: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The table of ratios against plain dlt and DuckDB alone; half an hour on two cores.
+# The table of ratios against plain dlt and DuckDB alone; an hour and a half on two cores.
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
 

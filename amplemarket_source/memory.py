@@ -9,7 +9,7 @@ each stage how much they may keep:
 stage           workbench  destination
 ==============  =========  ===========
 ``plan``        112 MB     96 MB
-``transform``   64 MB      64 MB
+``transform``   40 MB      64 MB
 ``merge``       64 MB      96 MB
 ==============  =========  ===========
 """
@@ -47,7 +47,7 @@ class Share:
 
 _SHARES: dict[Stage, dict[Part, Share]] = {
     "plan": {"workbench": Share("112MB", threads=2), "destination": Share("96MB")},
-    "transform": {"workbench": Share("64MB"), "destination": Share("64MB")},
+    "transform": {"workbench": Share("40MB"), "destination": Share("64MB")},
     "merge": {"workbench": Share("64MB"), "destination": Share("96MB")},
 }
 _BETWEEN: Stage = "merge"

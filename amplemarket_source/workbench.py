@@ -65,6 +65,7 @@ _TABLES = {
     "asked_fields": f"lead_key TEXT, input_kind TEXT, {_FIELDS}",
     "found": "request_key TEXT, charge_key TEXT, found_at TIMESTAMPTZ, "
     "email BOOLEAN, phone BOOLEAN",
+    "found_again": "charge_key TEXT",
     "charges": "charge_key TEXT, reason TEXT, request_key TEXT, charged_at TIMESTAMPTZ",
 }
 
@@ -172,6 +173,13 @@ class Workbench:
     def table(self, sql: str, parameters: Any = None) -> pa.Table:
         """The rows of one query as Arrow."""
         return self._connection.execute(sql, parameters).to_arrow_table(_ROWS_AT_ONCE)
+
+    def batches(self, sql: str, parameters: Any, *, rows_at_once: int) -> Iterator[pa.Table]:
+        """The rows of one query, some at a time; other statements may run in between."""
+        with self._connection.cursor() as cursor:
+            reader = cursor.execute(sql, parameters).to_arrow_reader(rows_at_once)
+            for batch in reader:
+                yield pa.Table.from_batches([batch])
 
     def keys(self, sql: str) -> Keys:
         """The one column of a query."""

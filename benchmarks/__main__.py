@@ -18,11 +18,13 @@ from typing import Any
 
 import psutil
 
+from benchmarks.asked import WAREHOUSES, Asked, ask, asked_table
 from benchmarks.known import DESTINATIONS, destination, know, pipeline_to
 from benchmarks.measure import Measured, measure
 from benchmarks.plots import plot_memory, plot_rates
 from benchmarks.tables import (
     agree,
+    growth_table,
     intake_table,
     known_table,
     memory_table,
@@ -32,7 +34,7 @@ from benchmarks.tables import (
 from benchmarks.ways import WAYS
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = ("ways", "memory", "pace", "intake", "known")
+PARTS = ("ways", "memory", "growth", "pace", "intake", "known", "asked")
 
 
 @contextmanager
@@ -81,6 +83,20 @@ def remember(sizes: Sequence[int]) -> list[Measured]:
     return measured
 
 
+def grown(sizes: Sequence[int], people: int, repeats: int) -> list[tuple[int, Measured]]:
+    """A run of new leads beside so many that were bought before, by the number of those."""
+    measured = []
+    for known in sizes:
+        with folder() as home, server() as url:
+            if known:
+                _said(measure("benchmarks.scenarios", "load", url, known, home))
+            for run in range(repeats):
+                own = home if known else home / str(run)
+                one = measure("benchmarks.scenarios", "increment", url, people, own)
+                measured.append((known, _said(one)))
+    return measured
+
+
 def paced(people: int) -> list[Measured]:
     """At the API's own limit, with 300 ms of latency an answer and one wait before each result."""
     limits = {"requests_per_minute": 500, "latency": 0.3, "polls_until_done": 2, "retry_after": 1}
@@ -114,6 +130,14 @@ def beside(known: Sequence[int], repeats: int) -> list[tuple[str, int, Measured]
     return measured
 
 
+def _asked(warehouses: Sequence[str]) -> list[Asked]:
+    measured = []
+    for name in warehouses:
+        with folder() as home, server() as url:
+            measured += ask(name, url, home)
+    return measured
+
+
 def _said(one: Measured) -> Measured:
     print(
         f"{one.way:6} {one.people:>9,} people  {one.seconds:7.1f} s  "
@@ -131,6 +155,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--grown", type=int, nargs="+", default=[0, 100_000, 1_000_000])
+    parser.add_argument("--increment", type=int, default=10_000)
+    parser.add_argument("--warehouses", nargs="+", choices=WAREHOUSES, default=WAREHOUSES)
     parser.add_argument("--known", type=int, nargs="+", default=[100_000, 2_000_000])
     parser.add_argument("--paced", type=int, default=50_000)
     arguments = parser.parse_args()
@@ -151,6 +178,10 @@ def main() -> None:
         raw += measured
         texts.append(memory_table(measured))
         plot_memory([m for m in measured if m.way == "load"], RESULTS / "memory.png")
+    if "growth" in arguments.parts:
+        increments = grown(arguments.grown, arguments.increment, arguments.repeats)
+        raw += [one for _, one in increments]
+        texts.append(growth_table(increments))
     if "pace" in arguments.parts:
         measured = paced(arguments.paced)
         raw += measured
@@ -163,6 +194,8 @@ def main() -> None:
         plans = beside(arguments.known, arguments.repeats)
         raw += [one for _, _, one in plans]
         texts.append(known_table(plans))
+    if "asked" in arguments.parts:
+        texts.append(asked_table(_asked(arguments.warehouses)))
     machine = (
         f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GB, "
         f"Python {platform.python_version()}, {datetime.now(timezone.utc):%Y-%m-%d}"

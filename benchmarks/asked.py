@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["RUNS", "Asked", "ask", "asked_table"]
+__all__ = ["RUNS", "WAREHOUSES", "Asked", "ask", "asked_table"]
 
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 os.environ["RUNTIME__LOG_LEVEL"] = "CRITICAL"
@@ -32,6 +32,7 @@ RUNS = {
     "100 new beside others": (100, 200),
     "nothing to buy": (100, 200),
 }
+WAREHOUSES = ("postgres", "snowflake", "bigquery")
 _STATEMENT = re.compile(r"LOG:  (?:statement|execute [^:]*): (\w+)")
 _BLOCK = 8192
 _BLOCKS = "SELECT blks_hit + blks_read FROM pg_stat_database WHERE datname = current_database()"

@@ -15,16 +15,19 @@ __all__ = ["KEY", "leads", "plan_people", "run_people", "write_leads"]
 KEY = "sandbox-key"
 
 
-def leads(count: int) -> Iterator[dict[str, str]]:
-    """Invented leads; one company for each ten people."""
-    return ({"email": f"jane.doe{i}@acme{i // 10}.example"} for i in range(count))
+def leads(count: int, first: int = 0) -> Iterator[dict[str, str]]:
+    """Invented leads from number ``first`` on; one company for each ten people."""
+    numbers = range(first, first + count)
+    return ({"email": f"jane.doe{i}@acme{i // 10}.example"} for i in numbers)
 
 
-def write_leads(file: Path, count: int) -> None:
+def write_leads(file: Path, count: int, first: int = 0) -> None:
     """A CSV of invented leads with a key of the user's own."""
     with file.open("w") as stream:
         stream.write("email,external_id\n")
-        stream.writelines(f"{lead['email']},crm-{i}\n" for i, lead in enumerate(leads(count)))
+        stream.writelines(
+            f"{lead['email']},crm-{i}\n" for i, lead in enumerate(leads(count, first), first)
+        )
 
 
 def run_people(url: str, folder: Path, *options: str) -> dict[str, Any]:

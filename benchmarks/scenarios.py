@@ -2,6 +2,7 @@
 
 ``load``   leads to merged tables, for the curve of memory over time
 ``again``  the same leads once more, with every outcome known: nothing to buy
+``increment`` new leads beside those that are known in the folder
 ``pace``   leads to merged tables with a server that limits calls and answers late
 ``intake`` a list to a plan: read, checked, keyed, compared with what is known, cut into requests
 ``reader`` the least that Python can do with the same file: `csv.DictReader` and a set of addresses
@@ -21,6 +22,8 @@ from typing import Any
 from benchmarks.command import plan_people, run_people, write_leads
 
 _NO_LIMIT = "600000"
+_NEW = 100_000_000
+"""From this number on nobody is known by `load`."""
 _NO_CALLS: dict[str, Any] = {
     "tables": {},
     "api": {"calls": {}, "throttled": 0},
@@ -37,6 +40,16 @@ def again(url: str, count: int, folder: Path) -> dict[str, Any]:
     document = run_people(url, folder, "--requests-per-minute", _NO_LIMIT)
     if document["requests"]["bought"] or document["plans"][0]["fresh"] != count:
         raise RuntimeError("something was bought although everything is known")
+    return document
+
+
+def increment(url: str, count: int, folder: Path) -> dict[str, Any]:
+    earlier = len(list(folder.glob("increment-*")))
+    (folder / f"increment-{earlier}").touch()
+    write_leads(folder / "leads.csv", count, _NEW + earlier * count)
+    document = run_people(url, folder, "--requests-per-minute", _NO_LIMIT)
+    if document["plans"][0]["to_buy"] != count:
+        raise RuntimeError("not every lead was new")
     return document
 
 
@@ -61,7 +74,9 @@ def reader(url: str, count: int, folder: Path) -> dict[str, Any]:
     return _NO_CALLS
 
 
-SCENARIOS = {scenario.__name__: scenario for scenario in (load, again, pace, intake, reader)}
+SCENARIOS = {
+    scenario.__name__: scenario for scenario in (load, again, increment, pace, intake, reader)
+}
 
 if __name__ == "__main__":
     name, url, count, folder = sys.argv[1:]

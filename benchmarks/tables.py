@@ -7,7 +7,15 @@ from statistics import median
 
 from benchmarks.measure import Measured
 
-__all__ = ["agree", "intake_table", "known_table", "memory_table", "pace_table", "ways_table"]
+__all__ = [
+    "agree",
+    "growth_table",
+    "intake_table",
+    "known_table",
+    "memory_table",
+    "pace_table",
+    "ways_table",
+]
 
 CALLS_A_SECOND = 500 / 60
 
@@ -65,6 +73,24 @@ def memory_table(measured: Sequence[Measured]) -> str:
         f"| {m.people:,} | {words[m.way]} | {m.peak_mb:.0f} | {m.seconds:.1f} | "
         f"{m.cpu_seconds:.1f} | {m.rows['people']:,} | {m.rows['people__experiences']:,} |"
         for m in measured
+    ]
+    return "\n".join(lines)
+
+
+def growth_table(measured: Sequence[tuple[int, Measured]]) -> str:
+    """The same number of new leads beside more and more known ones."""
+    lines = [
+        "| known | new | CPU s | against the fewest | seconds | peak MB |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    sizes = sorted({known for known, _ in measured})
+    runs = {size: [m for known, m in measured if known == size] for size in sizes}
+    cpu = {size: median(m.cpu_seconds for m in runs[size]) for size in sizes}
+    lines += [
+        f"| {size:,} | {runs[size][0].people:,} | {cpu[size]:.1f} | "
+        f"{cpu[size] / cpu[sizes[0]]:.2f} x | {median(m.seconds for m in runs[size]):.1f} | "
+        f"{median(m.peak_mb for m in runs[size]):.0f} |"
+        for size in sizes
     ]
     return "\n".join(lines)
 

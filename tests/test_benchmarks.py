@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import remember, server, taken_in
+from benchmarks.__main__ import grown, remember, server, taken_in
+from benchmarks.asked import ask, asked_table
 from benchmarks.measure import measure
-from benchmarks.tables import agree, intake_table, memory_table, ways_table
+from benchmarks.tables import agree, growth_table, intake_table, memory_table, ways_table
 from benchmarks.ways import WAYS
 
 pytestmark = pytest.mark.slow
@@ -29,6 +30,25 @@ def test_the_same_leads_again_buy_nothing_and_leave_the_same_rows() -> None:
     agree([first, second])
     assert first.rows["people"] == 40
     assert "| 40 | nothing to buy |" in memory_table([first, second])
+
+
+def test_new_leads_are_bought_beside_those_of_before() -> None:
+    measured = grown([0, 30], people=20, repeats=2)
+    assert [(known, m.rows["people"]) for known, m in measured] == [
+        (0, 20),
+        (0, 20),
+        (30, 50),
+        (30, 70),
+    ]
+    assert "| 30 | 20 |" in growth_table(measured)
+
+
+def test_what_a_warehouse_is_asked_is_counted_for_both_ways(tmp_path: Path) -> None:
+    with server() as url:
+        measured = ask("postgres", url, tmp_path)
+    table = asked_table(measured)
+    assert len(measured) == 6
+    assert all(one.statements > 0 and one.megabytes for one in measured), table
 
 
 def test_a_list_becomes_a_plan() -> None:

@@ -6,9 +6,9 @@ What a load does with the answers, each step a stage of its own in `read_request
    and the pages (`amplemarket_source.load.removed`);
 2. flatten: pages become rows of every table (`amplemarket_source.transform.builder`);
 3. keep: no row replaces an answer that a lead had by nothing;
-4. price: each request by the vendor's rules, once it is known who was found when;
-5. count: what is left goes into the run's report;
-6. gather: fewer and larger batches, of which dlt takes one at a time;
+4. gather: fewer and larger batches, of which dlt takes one at a time;
+5. price: each request by the vendor's rules, once it is known who was found when;
+6. count: what is left goes into the run's report;
 7. keep what was revealed: no person loses an address that was not asked for.
 """
 
@@ -143,9 +143,9 @@ def read_requests(
         batches = builder.batches(completed)
         batches = _erasing_the_removed(session, batches)
         batches = _keeping_answers(session, batches)
-        batches = priced(session.ledger, session.workbench, load_id, batches)
+        batches = priced(session.ledger, session.workbench, load_id, gathered(batches))
         batches = _counted(session.report, batches)
-        yield from keeping_emails(session.warehouse, completed, gathered(batches))
+        yield from keeping_emails(session.warehouse, completed, batches)
     _tell_of_new_fields(session.report, registry)
     session.report.loaded(len(completed), registry.new_fields)
 

@@ -10,17 +10,20 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 import dlt
 from dlt.extract import DltSource
 
 from amplemarket_source.clock import SystemClock
 from amplemarket_source.errors import AmplemarketError, DestinationError, causes
+from amplemarket_source.ledger import Ledger
 from amplemarket_source.load.resources import read_requests, resources
 from amplemarket_source.memory import release_memory
+from amplemarket_source.model import KINDS
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.privacy.leftovers import forget_failure
 from amplemarket_source.schema.registry import ColumnRegistry
@@ -39,7 +42,10 @@ logger = logging.getLogger("amplemarket")
 
 @dataclass(frozen=True)
 class _Wave:
-    """How much is loaded at once: what came within ``seconds``, or ``size`` bytes of pages."""
+    """How much is loaded at once: what came within ``seconds``, or ``size`` bytes of pages.
+
+    A wave that would be too small for what is there takes as long again.
+    """
 
     seconds: float
     size: int
@@ -50,6 +56,8 @@ _LOCAL = _Wave(15.0, 400_000_000)
 _REMOTE = _Wave(120.0, 1_000_000_000)
 """A warehouse merges on its own machines, and BigQuery takes 1,500 loads of a table a day
 (api-notes: bigquery-loads)."""
+_LEAST = 0.02
+"""A wave brings at least so much of what is there: a merge compares the keys of a whole table."""
 _END = None
 
 
@@ -183,23 +191,36 @@ def _waves(
     thread = threading.Thread(target=gather, name="amplemarket-answers", daemon=True)
     thread.start()
     try:
-        yield from _gathered(found, _LOCAL if session.warehouse.is_one_process else _REMOTE)
+        most = _LOCAL if session.warehouse.is_one_process else _REMOTE
+        yield from _gathered(found, most, partial(_least, session.ledger))
     finally:
         # Also after a load that failed: nothing more is bought, what is under way is recorded.
         session.clock.stop()
         thread.join()
 
 
+def _least(ledger: Ledger) -> float:
+    """Leads that a wave has at least, where its time is over."""
+    return _LEAST * sum(ledger.found_of_asked(kind)[1] for kind in KINDS)
+
+
 def _gathered(
-    found: queue.Queue[CompletedRequest | BaseException | None], most: _Wave
+    found: queue.Queue[CompletedRequest | BaseException | None],
+    most: _Wave,
+    ask_least: Callable[[], float],
 ) -> Iterator[list[CompletedRequest]]:
     wave: list[CompletedRequest] = []
     until = 0.0
+    least: float | None = None  # asked for by a run that is long enough for two waves
     while True:
         try:
             patience = max(0.0, until - time.monotonic()) if wave else None
             item = found.get(timeout=patience)
         except queue.Empty:
+            least = ask_least() if least is None else least
+            if sum(request.record.lead_count for request in wave) < least:
+                until = time.monotonic() + most.seconds
+                continue
             yield wave
             wave = []
             continue

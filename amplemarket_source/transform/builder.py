@@ -304,7 +304,7 @@ def _says_something(array: pa.Array) -> bool:
 TableBatch = dict[str, pa.Table]
 """Rows by destination table."""
 
-_MOST_BYTES = 8_000_000
+_MOST_BYTES = 4_000_000
 """Of Arrow, in one table: enough that dlt's three milliseconds for each batch do not count
 (api-notes: dlt-batches)."""
 

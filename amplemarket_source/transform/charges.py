@@ -44,8 +44,24 @@ _DUE = {
 }
 """When somebody found is charged for, by reason."""
 
-_INSERT = "INSERT INTO charges SELECT charge_key, '{}', request_key, found_at FROM found f"
-_ROWS_AT_ONCE = 20_000
+_DUE_ROWS = "SELECT charge_key, '{}' AS reason, request_key, found_at AS charged_at FROM found f"
+
+_CHARGED = " UNION ALL ".join(
+    [
+        # Whom the load found once is charged for whatever the order.
+        *(
+            f"{_DUE_ROWS.format(reason)} WHERE list_contains($keys, request_key) AND "
+            f"coalesce(f.charge_key NOT IN (FROM found_again), true) AND {due}"
+            for reason, due in _DUE.items()
+        ),
+        "SELECT * FROM charges WHERE list_contains($keys, request_key)",
+    ]
+)
+"""All that the requests ``$keys`` are charged for, once `_charge_those_found_again` has been."""
+
+
+_ROWS_AT_ONCE = 50_000
+"""Eight megabytes, as other batches have."""
 
 
 def note_found(answer: CompletedRequest, found: pa.Table, workbench: Workbench) -> None:
@@ -84,7 +100,8 @@ def priced(
     for batch in batches:
         others = dict(batch)
         if ENRICHMENT_REQUESTS.name in others:
-            requests.append(others.pop(ENRICHMENT_REQUESTS.name))
+            rows = others.pop(ENRICHMENT_REQUESTS.name)
+            requests += [rows.slice(number, 1) for number in range(rows.num_rows)]
         yield others
     if not requests:
         return
@@ -92,19 +109,16 @@ def priced(
     # In the order in which the vendor charges: who was found twice has cost the first request.
     requests.sort(key=_time_of)
     keys = [request.column("request_key")[0].as_py() for request in requests]
-    _charge(keys, workbench)
+    _charge_those_found_again(keys, workbench)
     counts: dict[str, Counter[str]] = {key: Counter() for key in keys}
     for key, reason, count in workbench.rows(
-        "SELECT request_key, reason, count(*) FROM charges WHERE list_contains(?, request_key) "
-        "GROUP BY ALL",
-        [keys],
+        f"SELECT request_key, reason, count(*) FROM ({_CHARGED}) GROUP BY ALL", {"keys": keys}
     ):
         counts[key][reason] = count
     for key, request in zip(keys, requests, strict=True):
         yield {ENRICHMENT_REQUESTS.name: _with_estimates(request, counts[key])}
-    rows = _charges_of(keys, workbench, load_id)
-    for start in range(0, rows.num_rows, _ROWS_AT_ONCE):
-        yield {CHARGES.name: rows.slice(start, _ROWS_AT_ONCE)}
+    for rows in _charges_of(keys, workbench, load_id):
+        yield {CHARGES.name: rows}
 
 
 def _time_of(request: pa.Table) -> datetime:
@@ -124,25 +138,19 @@ def _read_charges(ledger: Ledger, workbench: Workbench) -> None:
             workbench.append("charges", chunk)
 
 
-def _charge(request_keys: Sequence[str], workbench: Workbench) -> None:
-    """Add to ``charges`` what the requests, in their order, are charged for."""
+def _charge_those_found_again(request_keys: Sequence[str], workbench: Workbench) -> None:
+    """Add to ``charges`` what the requests, in their order, are charged for whom several found."""
+    workbench.clear("found_again")
     workbench.execute(
-        "CREATE OR REPLACE TEMP TABLE found_again AS SELECT charge_key FROM found "
+        "INSERT INTO found_again SELECT charge_key FROM found "
         "WHERE charge_key IS NOT NULL GROUP BY charge_key HAVING count(*) > 1"
     )
-    for reason, due in _DUE.items():
-        # Whom the load found once is charged for whatever the order.
-        workbench.execute(
-            f"{_INSERT.format(reason)} WHERE list_contains(?, request_key) AND "
-            f"coalesce(f.charge_key NOT IN (FROM found_again), true) AND {due}",
-            [list(request_keys)],
-        )
     if not workbench.rows("FROM found_again LIMIT 1"):
         return
     for key in request_keys:
         for reason, due in _DUE.items():
             workbench.execute(
-                f"{_INSERT.format(reason)} WHERE request_key = ? "
+                f"INSERT INTO charges {_DUE_ROWS.format(reason)} WHERE request_key = ? "
                 f"AND f.charge_key IN (FROM found_again) AND {due}",
                 [key],
             )
@@ -166,16 +174,19 @@ def _with_estimates(request: pa.Table, counts: Mapping[str, int]) -> pa.Table:
     return request
 
 
-def _charges_of(request_keys: Sequence[str], workbench: Workbench, load_id: str) -> pa.Table:
+def _charges_of(
+    request_keys: Sequence[str], workbench: Workbench, load_id: str
+) -> Iterator[pa.Table]:
     """Rows of `CHARGES`: what the requests were charged, unless a later charge is known."""
-    rows = workbench.table(
-        """
+    for rows in workbench.batches(
+        f"""
         SELECT charge_key, reason, request_key, charged_at, $load_id AS _dlt_load_id,
             charge_key || ':' || reason AS _dlt_id
-        FROM charges c WHERE list_contains($keys, request_key) AND charge_key IS NOT NULL
+        FROM ({_CHARGED}) AS c WHERE charge_key IS NOT NULL
         AND NOT EXISTS (FROM charges later WHERE later.charge_key = c.charge_key
             AND later.reason = c.reason AND later.charged_at > c.charged_at)
         """,
         {"keys": list(request_keys), "load_id": load_id},
-    )
-    return rows.select(CHARGES.arrow_schema.names).cast(CHARGES.arrow_schema)
+        rows_at_once=_ROWS_AT_ONCE,
+    ):
+        yield rows.select(CHARGES.arrow_schema.names).cast(CHARGES.arrow_schema)

@@ -30,24 +30,50 @@ def _queue(
     return found
 
 
+def _none() -> float:
+    return 0.0
+
+
 def test_a_wave_ends_when_its_pages_have_the_size_that_fits(tmp_path: Path) -> None:
     answers = [_answer(tmp_path, str(number), 60) for number in range(5)]
-    waves = list(_gathered(_queue(*answers, None), _Wave(seconds=3_600, size=100)))
+    waves = list(_gathered(_queue(*answers, None), _Wave(seconds=3_600, size=100), _none))
     assert waves == [answers[:2], answers[2:4], answers[4:]]
 
 
 def test_what_is_there_when_the_time_is_over_is_loaded(tmp_path: Path) -> None:
     found = _queue(_answer(tmp_path, "early", 1))
-    waves = _gathered(found, _Wave(seconds=0, size=100))
+    waves = _gathered(found, _Wave(seconds=0, size=100), _none)
     assert [answer.record.request_key for answer in next(waves)] == ["early"]
     found.put(None)
     assert list(waves) == []
 
 
+def test_a_wave_too_small_for_what_is_there_goes_on_until_its_pages_have_the_size(
+    tmp_path: Path,
+) -> None:
+    found = _queue(_answer(tmp_path, "1", 60))
+    times_over = []
+
+    def least() -> float:
+        times_over.append(len(times_over))
+        found.put(_answer(tmp_path, "2", 60))
+        return 3.0
+
+    waves = _gathered(found, _Wave(seconds=0, size=100), least)
+    assert [answer.record.request_key for answer in next(waves)] == ["1", "2"]
+    for name in ("3", "4", "5"):
+        found.put(_answer(tmp_path, name, 1))
+    assert [answer.record.request_key for answer in next(waves)] == ["3", "4", "5"]
+    found.put(_answer(tmp_path, "6", 1))
+    found.put(None)
+    assert [answer.record.request_key for answer in next(waves)] == ["6"]
+    assert times_over == [0], "asked once for a run"
+
+
 def test_what_was_read_before_an_error_is_loaded_first(tmp_path: Path) -> None:
     answer = _answer(tmp_path, "paid", 1)
     error = UnexpectedResponse("odd", method="GET", path="/people")
-    waves = _gathered(_queue(answer, error), _Wave(seconds=3_600, size=100))
+    waves = _gathered(_queue(answer, error), _Wave(seconds=3_600, size=100), _none)
     assert next(waves) == [answer]
     with pytest.raises(UnexpectedResponse):
         next(waves)
