@@ -41,6 +41,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from amplemarket_source.errors import ExitCode
 from amplemarket_source.model import (
     LEAD_FIELDS,
     PEOPLE,
@@ -222,7 +223,16 @@ class Ledger:
         check_lease(intent)
 
     def begin_run(self, run: RunMark, command: str, at: datetime) -> None:
-        """Record that a run has started, with the next statement."""
+        """Record that a run has started, with the next statement, and that others are over.
+
+        One whose end nobody recorded has died: whoever records has the destination to itself.
+        """
+        self.warehouse.soon(
+            f"UPDATE {self.warehouse.name(ENRICHMENT_RUNS.name)} "
+            "SET finished_at = %s, exit_code = %s WHERE finished_at IS NULL",
+            at,
+            int(ExitCode.UNEXPECTED),
+        )
         sql, values = self.warehouse.insertion(
             ENRICHMENT_RUNS,
             {

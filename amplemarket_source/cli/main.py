@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import click
 
-from amplemarket_source.cli.texts import json_text, shown
+from amplemarket_source.cli.texts import json_text, shown, write_summary
 from amplemarket_source.environment import BEFORE_IMPORTS, WHILE_RUNNING
 from amplemarket_source.errors import (
     DISK_FULL,
@@ -105,10 +106,12 @@ class _Teller:
     Attributes:
         as_json: the error is a document on standard output as well.
         debug: a traceback goes before the sentence.
+        summary_file: gets the document as well.
     """
 
     as_json: bool
     debug: bool
+    summary_file: Path | None
 
     @contextmanager
     def telling(self) -> Iterator[None]:
@@ -155,8 +158,11 @@ class _Teller:
         return code
 
     def _document(self, name: str, message: str, code: ExitCode) -> None:
+        document = {"error": name, "message": message, "exit_code": int(code)}
         if self.as_json:
-            click.echo(json_text({"error": name, "message": message, "exit_code": int(code)}))
+            click.echo(json_text(document))
+        if self.summary_file is not None:
+            write_summary(self.summary_file, document)
 
 
 def _give_up_full_output() -> None:
@@ -186,7 +192,7 @@ class _Program(click.Group):
         **extra: Any,
     ) -> click.Context:
         # All are needed before a command knows its options.
-        teller = _Teller(as_json="--json" in args, debug="--debug" in args)
+        teller = _Teller("--json" in args, "--debug" in args, _summary_file(args))
         _quiet_libraries(debug=teller.debug)
         with teller.telling():
             return super().make_context(info_name, args, parent, obj=teller, **extra)
@@ -194,6 +200,16 @@ class _Program(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         with ctx.obj.telling():
             return super().invoke(ctx)
+
+
+def _summary_file(args: list[str]) -> Path | None:
+    """Where ``args`` want the document of an error to be."""
+    for place, word in enumerate(args):
+        name, _, value = word.partition("=")
+        if name == "--summary-file":
+            value = value or next(iter(args[place + 1 :]), "")
+            return Path(value) if value else None
+    return None
 
 
 def _quiet_libraries(*, debug: bool) -> None:

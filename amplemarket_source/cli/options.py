@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -19,18 +21,37 @@ __all__ = [
     "setting_options",
     "spending_option",
     "target_options",
+    "waiting_option",
 ]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
+def _new_file(_: click.Context, __: click.Parameter, file: Path | None) -> Path | None:
+    """A file that can be made; an older one is no summary of what begins now."""
+    if file is None:
+        return None
+    if not os.access(file.parent, os.W_OK):
+        raise click.BadParameter(f"there is no folder {file.parent} that can be written to.")
+    file.unlink(missing_ok=True)
+    return file
+
+
 def target_options(command: _Command) -> _Command:
-    """Adds ``--json``, ``--quiet``, ``--debug`` and dlt's names; passes ``output`` and ``target``.
+    """Adds ``--json`` and the other forms of an answer, and dlt's names.
+
+    Passes ``output`` and ``target``.
 
     ``--debug`` is read by `amplemarket_source.cli.main`, where errors are told.
     """
 
     @click.option("--json", "as_json", is_flag=True, help="JSON on standard output, nothing else.")
+    @click.option(
+        "--summary-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        callback=_new_file,
+        help="Gets the same JSON, whatever is printed.",
+    )
     @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
     @click.option("--debug", is_flag=True, expose_value=False, help=DEBUG_HELP)
     @click.option(
@@ -51,6 +72,7 @@ def target_options(command: _Command) -> _Command:
     def wrapped(
         as_json: bool,
         quiet: bool,
+        summary_file: Path | None,
         destination: str,
         dataset: str,
         pipeline_name: str,
@@ -58,7 +80,7 @@ def target_options(command: _Command) -> _Command:
         **others: Any,
     ) -> Any:
         return command(
-            output=Output(as_json=as_json, quiet=quiet),
+            output=Output(as_json, quiet, summary_file),
             target=Target(destination, dataset, pipeline_name, pipelines_dir),
             **others,
         )
@@ -182,3 +204,12 @@ def given_settings(options: dict[str, Any]) -> dict[str, Any]:
 def spending_option(command: _Command) -> _Command:
     """Adds ``--yes``."""
     return click.option("--yes", is_flag=True, help="Spend without asking.")(command)
+
+
+def waiting_option(command: _Command) -> _Command:
+    """Adds ``--wait-for-lock``."""
+    return click.option(
+        "--wait-for-lock",
+        metavar="AGE",
+        help="So long another run at the same destination is waited for.  [default: not at all]",
+    )(command)

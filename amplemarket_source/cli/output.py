@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,7 +18,7 @@ from rich.live import Live
 from rich.text import Text
 
 from amplemarket_source.cli.asking import ask, somebody_is_there
-from amplemarket_source.cli.texts import json_text, shown
+from amplemarket_source.cli.texts import json_text, shown, write_summary
 from amplemarket_source.report import RunReport
 
 __all__ = ["Output", "Pause", "progress_line"]
@@ -38,10 +39,12 @@ class Output:
     Attributes:
         as_json: the answer is one JSON document.
         quiet: nothing is said but errors; a document that was asked for is no talk.
+        summary_file: gets the document as well, whatever the form of the answer.
     """
 
     as_json: bool
     quiet: bool
+    summary_file: Path | None = None
 
     def say(self, text: str) -> None:
         """Something on the way."""
@@ -54,6 +57,8 @@ class Output:
 
         Where all is to be quiet, it is told only if its ``exit_code`` is not 0.
         """
+        if self.summary_file is not None:
+            write_summary(self.summary_file, document)
         if self.as_json:
             click.echo(json_text(document))
         elif not self.quiet:

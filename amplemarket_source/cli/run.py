@@ -14,6 +14,7 @@ from amplemarket_source.cli.options import (
     setting_options,
     spending_option,
     target_options,
+    waiting_option,
 )
 from amplemarket_source.cli.output import Output
 from amplemarket_source.cli.sandbox import bundled_server, demo_companies, demo_leads
@@ -26,7 +27,7 @@ from amplemarket_source.cli.texts import (
     question,
     summary_text,
 )
-from amplemarket_source.errors import UsageError
+from amplemarket_source.errors import Busy, UsageError
 from amplemarket_source.leads.databases import DestinationLeads, query_leads
 from amplemarket_source.leads.read import LeadsInput
 from amplemarket_source.ledger import Ledger
@@ -106,11 +107,13 @@ def _command(group: click.Group, kind: Kind, *, spend: bool) -> None:
     def plain(**options: Any) -> None:
         _plan(kind, **options)
 
-    def spending(dry_run: bool, sandbox: bool, yes: bool, **options: Any) -> None:
+    def spending(
+        dry_run: bool, sandbox: bool, yes: bool, wait_for_lock: str | None, **options: Any
+    ) -> None:
         if dry_run:
             _plan(kind, **options)
         else:
-            _run(kind, sandbox=sandbox, yes=yes, **options)
+            _run(kind, sandbox=sandbox, yes=yes, wait_for_lock=wait_for_lock, **options)
 
     body: Any = plain
     if spend:
@@ -119,7 +122,7 @@ def _command(group: click.Group, kind: Kind, *, spend: bool) -> None:
             is_flag=True,
             help=f"Run against the bundled API server: no key, nothing paid, into tables of its "
             f"own. Without {kind.payload_key.upper()} it invents some.",
-        )(spending_option(spending))
+        )(spending_option(waiting_option(spending)))
         body = click.option("--dry-run", is_flag=True, help="The same as plan.")(body)
     body = input_options(_input_options(kind)(body))
     body = setting_options(body, reveals=kind.has_reveals)
@@ -140,7 +143,14 @@ def _plan(kind: Kind, *, output: Output, target: Target, **options: Any) -> None
 
 
 def _run(
-    kind: Kind, *, sandbox: bool, yes: bool, output: Output, target: Target, **options: Any
+    kind: Kind,
+    *,
+    sandbox: bool,
+    yes: bool,
+    wait_for_lock: str | None,
+    output: Output,
+    target: Target,
+    **options: Any,
 ) -> None:
     given = given_settings(options)
     inputs = _input(kind, sandbox=sandbox, **options)
@@ -149,20 +159,29 @@ def _run(
         with bundled_server() as where:
             settings = resolve_settings(**given | where)
             report = execute(
-                target, settings, inputs, output, before=refuse_requests_of_others, yes=True
+                target,
+                settings,
+                inputs,
+                output,
+                before=refuse_requests_of_others,
+                yes=True,
+                wait_for_lock=wait_for_lock,
             )
     else:
-        report = execute(target, resolve_settings(**given), inputs, output, yes=yes)
+        settings = resolve_settings(**given)
+        report = execute(target, settings, inputs, output, yes=yes, wait_for_lock=wait_for_lock)
     answer_run(report, output, target)
 
 
 @click.command()
+@waiting_option
 @target_options
 @setting_options
-def resume(output: Output, target: Target, **options: Any) -> None:
+def resume(wait_for_lock: str | None, output: Output, target: Target, **options: Any) -> None:
     """Finish what is in flight; buy nothing."""
     settings = resolve_settings(**given_settings(options))
-    answer_run(execute(target, settings, nothing, output), output, target)
+    report = execute(target, settings, nothing, output, wait_for_lock=wait_for_lock)
+    answer_run(report, output, target)
 
 
 def execute(
@@ -173,12 +192,14 @@ def execute(
     *,
     before: Callable[[Ledger], None] = lambda _: None,
     yes: bool = False,
+    wait_for_lock: str | None = None,
 ) -> RunReport:
     """Buy, read and load, and say how far it is; Ctrl-C stops it in an orderly way.
 
     Args:
         inputs: gives the list of leads or companies by kind; nothing to resume only.
         before: see `Enrichment.run`.
+        wait_for_lock: see `Enrichment`.
         yes: spend without asking; so does a cap.
 
     Raises:
@@ -188,7 +209,7 @@ def execute(
     """
     pipeline = target.pipeline()
     say_new(target, output)
-    enrichment = Enrichment(pipeline, settings, inputs(pipeline))
+    enrichment = Enrichment(pipeline, settings, inputs(pipeline), wait_for_lock=wait_for_lock)
 
     with output.watching(enrichment.report) as pause:
 
@@ -209,8 +230,12 @@ def execute(
                         stopped=lambda: enrichment.is_stopping,
                     )
 
+        def wait(busy: Busy) -> None:
+            output.say(f"{busy} Waiting for up to {wait_for_lock}.")
+
         return in_background(
-            lambda: enrichment.run(before=before, on_plan=tell), on_stop=enrichment.stop
+            lambda: enrichment.run(on_wait=wait, before=before, on_plan=tell),
+            on_stop=enrichment.stop,
         )
 
 

@@ -6,7 +6,10 @@ import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import click
 
 if TYPE_CHECKING:
     from amplemarket_source.model import Batch, KindPlan, Plan
@@ -26,6 +29,7 @@ __all__ = [
     "shown",
     "summary_text",
     "taken_text",
+    "write_summary",
 ]
 
 DEBUG_HELP = "Show the traceback of an error; it can hold personal data."
@@ -39,6 +43,20 @@ _NEW_FIELDS_SHOWN = 4
 def json_text(document: Mapping[str, Any]) -> str:
     """What ``--json`` prints."""
     return json.dumps(document, indent=2, default=str)
+
+
+def write_summary(file: Path, document: Mapping[str, Any]) -> None:
+    """Write the document of a command, whole or not at all.
+
+    A file that cannot be written is said, and changes nothing of what the command did.
+    """
+    half = file.with_name(f".{file.name}.part")
+    try:
+        half.write_text(f"{json_text(document)}\n", encoding="utf-8")
+        half.replace(file)
+    except OSError as error:
+        half.unlink(missing_ok=True)
+        click.echo(f"--summary-file {file}: {error.strerror}; it was not written.", err=True)
 
 
 def shown(text: str) -> str:

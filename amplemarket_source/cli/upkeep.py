@@ -33,15 +33,25 @@ __all__ = ["cancel", "doctor", "forget", "release", "status"]
 
 
 @click.command()
+@click.option(
+    "--check",
+    is_flag=True,
+    help="End with 5 unless every lead is settled: for schedulers, after a load.",
+)
 @target_options
-def status(output: Output, target: Target) -> None:
+def status(check: bool, output: Output, target: Target) -> None:
     """Requests in flight, held and done, and credits so far; the API is not asked."""
     with output.working(), target.looking() as pipeline:
         found = state.status(pipeline)
-    document = {**found.to_dict(), **target.describe(), "exit_code": 0}
+    exit_code = int(ExitCode.UNFINISHED if check and not found.is_settled else ExitCode.SETTLED)
+    document = {**found.to_dict(), **target.describe(), "exit_code": exit_code}
+    output.answer(document, _status_text(found, target))
+    click.get_current_context().exit(exit_code)
+
+
+def _status_text(found: state.Status, target: Target) -> str:
     if not found.exists:
-        output.answer(document, f"Nothing was bought yet into {target.where()}.")
-        return
+        return f"Nothing was bought yet into {target.where()}."
     counts = ", ".join(f"{count:,} {name}" for name, count in found.by_status.items())
     lines = [
         f"Requests: {counts or 'none yet'}",
@@ -58,8 +68,7 @@ def status(output: Output, target: Target) -> None:
         lines += columns([heading, *(_row(request, target) for request in found.open)])
     else:
         lines.append("Nothing is open.")
-    lines.append(f"In {target.where()}.")
-    output.answer(document, "\n".join(lines))
+    return "\n".join([*lines, f"In {target.where()}."])
 
 
 def _spent(spent: state.Spent) -> tuple[str, ...]:

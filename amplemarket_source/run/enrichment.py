@@ -15,11 +15,12 @@ from types import FrameType
 from typing import Any, TypeVar
 
 import dlt
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
-from amplemarket_source.clock import StoppableClock, SystemClock
+from amplemarket_source.clock import Interrupted, StoppableClock, SystemClock
 from amplemarket_source.destination import duckdb
 from amplemarket_source.environment import run_environment
-from amplemarket_source.errors import UsageError
+from amplemarket_source.errors import Busy, UsageError
 from amplemarket_source.leads.read import LeadsInput
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.load.guard import refuse_settings
@@ -27,10 +28,11 @@ from amplemarket_source.load.waves import load_pending, load_waves
 from amplemarket_source.memory import share_arenas
 from amplemarket_source.model import COMPANIES, PEOPLE, Kind, Plan
 from amplemarket_source.report import RunReport
+from amplemarket_source.run.notify import notify
 from amplemarket_source.run.purchase import commit, draft, fetch, recorded, recover_requests
 from amplemarket_source.run.status import row_counts
 from amplemarket_source.session import Session, open_session
-from amplemarket_source.settings import NO_KEY_NEEDED, Settings, resolve_settings
+from amplemarket_source.settings import NO_KEY_NEEDED, Settings, parse_age, resolve_settings
 from amplemarket_source.warehouse.tables import has_ledger
 
 __all__ = [
@@ -46,6 +48,8 @@ __all__ = [
 
 _T = TypeVar("_T")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LONGEST_PAUSE = 30.0
+"""Seconds between two looks at a lock: each is a statement or two where a warehouse keeps it."""
 
 
 def in_background(work: Callable[[], _T], *, on_stop: Callable[[], None]) -> _T:
@@ -106,6 +110,8 @@ class Enrichment:
 
     Args:
         inputs: the list of leads or companies by kind; empty to resume only.
+        wait_for_lock: an age such as ``10m``: so long another run at the same destination is
+            waited for.
 
     Attributes:
         report: what the run did so far; read it at any time, from any thread.
@@ -119,7 +125,12 @@ class Enrichment:
     """
 
     def __init__(
-        self, pipeline: dlt.Pipeline, settings: Settings, inputs: Mapping[Kind, LeadsInput]
+        self,
+        pipeline: dlt.Pipeline,
+        settings: Settings,
+        inputs: Mapping[Kind, LeadsInput],
+        *,
+        wait_for_lock: str | None = None,
     ) -> None:
         # Now: later there are threads.
         share_arenas()
@@ -127,6 +138,7 @@ class Enrichment:
         self._pipeline = pipeline
         self._settings = settings
         self._inputs = inputs
+        self._patience = parse_age(wait_for_lock or "0s", setting="wait_for_lock")
         self._clock = StoppableClock(SystemClock())
 
     @property
@@ -144,12 +156,14 @@ class Enrichment:
     def run(
         self,
         *,
+        on_wait: Callable[[Busy], None] = lambda _: None,
         before: Callable[[Ledger], None] = lambda _: None,
         on_plan: Callable[[Plan], None] = lambda _: None,
     ) -> RunReport:
-        """Do the job.
+        """Do the job, and tell somebody where it needs that (`amplemarket_source.run.notify`).
 
         Args:
+            on_wait: gets why the run has to wait for another one, once.
             before: looks at the ledger before anything else; what it raises ends the run.
             on_plan: gets the plan before anything is sent; what it raises ends the run.
 
@@ -157,17 +171,45 @@ class Enrichment:
             AmplemarketError: the run could not do its work; what single requests ended with is in
                 the report.
         """
-        with run_environment(), self.report.timing("total"), ExitStack() as stack:
-            refuse_settings(self._pipeline)
+        try:
+            with run_environment(), self.report.timing("total"), ExitStack() as stack:
+                refuse_settings(self._pipeline)
+                session = self._open(stack, on_wait)
+                before(session.ledger)
+                with recorded(session, "run" if self._inputs else "resume"):
+                    self._purchase(session, on_plan)
+                self.report.ended(row_counts(session.warehouse))
+        except BaseException as error:
+            notify(self._pipeline, self.report, error)
+            raise
+        notify(self._pipeline, self.report)
+        return self.report
+
+    def _open(self, stack: ExitStack, on_wait: Callable[[Busy], None]) -> Session:
+        """Take hold of the destination, after another run where that is to be waited for."""
+
+        def attempt() -> Session:
             load_pending(self._pipeline)
-            session = stack.enter_context(
+            return stack.enter_context(
                 open_session(self._pipeline, self._settings, self._clock, self.report)
             )
-            before(session.ledger)
-            with recorded(session, "run" if self._inputs else "resume"):
-                self._purchase(session, on_plan)
-            self.report.ended(row_counts(session.warehouse))
-        return self.report
+
+        try:
+            return attempt()
+        except Busy as busy:
+            if not self._patience:
+                raise
+            on_wait(busy)
+            try:
+                return Retrying(
+                    retry=retry_if_exception_type(Busy),
+                    stop=stop_after_delay(self._patience),
+                    wait=wait_exponential(max=_LONGEST_PAUSE),
+                    sleep=self._clock.sleep,
+                    reraise=True,
+                )(attempt)
+            except Interrupted:
+                raise busy from None
 
     def _purchase(self, session: Session, on_plan: Callable[[Plan], None]) -> None:
         with self.report.timing("plan"):
@@ -185,6 +227,8 @@ def enrich(
     pipeline: dlt.Pipeline,
     leads: LeadsInput | None = None,
     companies: LeadsInput | None = None,
+    *,
+    wait_for_lock: str | None = None,
     **settings: Any,
 ) -> RunReport:
     """Buy what is not known yet and load every answer, as ``amplemarket run`` does.
@@ -198,6 +242,8 @@ def enrich(
         leads: people to look for: a path or URL, ``"-"``, mappings, Arrow, a dlt resource or
             relation, or what `query_leads` gives.
         companies: the same, with ``domain`` and ``linkedin_url``.
+        wait_for_lock: an age such as ``10m``: so long another run at the same destination is
+            waited for; None: not at all.
         settings: any of `amplemarket_source.settings.Settings`, which come first before the
             environment and dlt's files.
 
@@ -205,6 +251,7 @@ def enrich(
         What the run did. `RunReport.raise_unless_settled` makes an unfinished one an error.
 
     Raises:
+        Busy: another run is at work, and was for as long as was to be waited.
         AmplemarketError: the run could not do its work.
 
     Example::
@@ -214,14 +261,21 @@ def enrich(
         report = enrich(pipeline, leads="leads.csv", max_credits=500)
         report.raise_unless_settled()
     """
-    enrichment = Enrichment(pipeline, resolve_settings(**settings), _inputs(leads, companies))
+    enrichment = Enrichment(
+        pipeline,
+        resolve_settings(**settings),
+        _inputs(leads, companies),
+        wait_for_lock=wait_for_lock,
+    )
     try:
         return in_background(enrichment.run, on_stop=enrichment.stop)
     finally:
         gc.unfreeze()
 
 
-def resume(pipeline: dlt.Pipeline, **settings: Any) -> RunReport:
+def resume(
+    pipeline: dlt.Pipeline, *, wait_for_lock: str | None = None, **settings: Any
+) -> RunReport:
     """Finish what is in flight and buy nothing, as ``amplemarket resume`` does.
 
     Raises:
@@ -231,7 +285,7 @@ def resume(pipeline: dlt.Pipeline, **settings: Any) -> RunReport:
 
         resume(pipeline, poll_timeout="0s").raise_unless_settled()
     """
-    return enrich(pipeline, **settings)
+    return enrich(pipeline, wait_for_lock=wait_for_lock, **settings)
 
 
 def plan(

@@ -104,6 +104,16 @@ class Status:
     by_label: tuple[Spent, ...] = ()
     exists: bool = True
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is open and the last run bought all that it planned."""
+        return not self.open and not self.leads_not_bought
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether a request is held or expired: `amplemarket release` decides, time does not."""
+        return any(request.record.status in UNSETTLED for request in self.open)
+
     def to_dict(self) -> dict[str, Any]:
         """For ``--json``."""
         return {
@@ -115,6 +125,7 @@ class Status:
             "by_label": [spent.to_dict() for spent in self.by_label],
             "leads_not_bought": self.leads_not_bought,
             "open": [request.to_dict() for request in self.open],
+            "needs_a_person": self.needs_a_person,
             "exists": self.exists,
         }
 
@@ -153,7 +164,7 @@ def settled(pipeline: dlt.Pipeline) -> None:
         settled(pipeline)
     """
     found = status(pipeline)
-    if not found.open and not found.leads_not_bought:
+    if found.is_settled:
         return
     waiting = sum(request.record.status in UNSETTLED for request in found.open)
     in_flight = len(found.open) - waiting

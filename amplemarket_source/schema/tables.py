@@ -283,8 +283,10 @@ ENRICHMENT_RUNS = Table(
         Column("command", description="run, resume, find, or extract: a plain pipeline.run"),
         Column("label", description="Who or what the run was for"),
         Column("started_at", "timestamp"),
-        Column("finished_at", "timestamp", "Null while it lasts, and of one that was killed"),
-        Column("exit_code", "bigint", "0: every lead is settled"),
+        Column(
+            "finished_at", "timestamp", "Null while it lasts; of one that died, when that was found"
+        ),
+        Column("exit_code", "bigint", "0: every lead is settled; 1 also of one that died"),
         Column("leads_read", "bigint", "Rows of the input"),
         Column("leads_invalid", "bigint", "Rows that cannot be sent"),
         Column("leads_known", "bigint", "Leads with an outcome that is young enough"),
