@@ -6,7 +6,9 @@ or ``plain``, with the leads of these numbers; it prints how often the client wa
 On PostgreSQL the server's own log counts: every message of a client is a line, ``DISCARD``, with
 which a connection is reset, left out; and its statistics say how many blocks of 8 kB were touched.
 The emulators count nothing, so there the calls of the vendors' clients are counted: requests of
-Google's, uploads as one, and statements of Snowflake's.
+Google's, uploads as one, and statements of Snowflake's. What BigQuery would bill for is worked out
+from the statements: of each table of the dataset that one reads, the columns that it names times
+the rows that are there, of one that it changes all columns (`benchmarks.billed`).
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks.billed import billed, query_of
 
 __all__ = ["RUNS", "WAREHOUSES", "Asked", "ask", "asked_table"]
 
@@ -45,6 +49,7 @@ class Asked:
     Attributes:
         statements: that the destination was sent.
         megabytes: that it touched for them; None where nobody counts.
+        values: that BigQuery would bill for, columns times rows; None elsewhere.
     """
 
     destination: str
@@ -52,6 +57,7 @@ class Asked:
     run: str
     statements: int
     megabytes: float | None
+    values: int | None
 
 
 def ask(destination: str, url: str, folder: Path) -> list[Asked]:
@@ -73,30 +79,38 @@ def ask(destination: str, url: str, folder: Path) -> list[Asked]:
                 said = subprocess.run(  # noqa: S603
                     command, check=True, stdout=subprocess.PIPE, text=True
                 ).stdout
+                counted = json.loads(said.splitlines()[-1])
+                statements, megabytes = counted["calls"], None
                 if destination == "postgres":
                     statements = _statements(log) - before[1]
                     megabytes = (_touched(warehouse.place) - before[0]) * _BLOCK / 1e6
-                else:
-                    statements, megabytes = json.loads(said.splitlines()[-1])["calls"], None
-                measured.append(Asked(destination, way, run, statements, megabytes))
+                measured.append(
+                    Asked(destination, way, run, statements, megabytes, counted["values"])
+                )
     return measured
 
 
 def asked_table(measured: list[Asked]) -> str:
-    """Statements and megabytes by run, ours beside plain."""
+    """Statements, and what they read, by run, ours beside plain."""
     lines = [
-        "| destination | run | statements, ours | plain | MB touched, ours | plain |",
+        "| destination | run | statements, ours | plain | read, ours | plain |",
         "|---|---|---:|---:|---:|---:|",
     ]
     found = {(one.destination, one.run, one.way): one for one in measured}
     for destination, run in dict.fromkeys((one.destination, one.run) for one in measured):
         ours, plain = (found[destination, run, way] for way in ("ours", "plain"))
-        sizes = ["" if one.megabytes is None else f"{one.megabytes:.1f}" for one in (ours, plain)]
+        sizes = [_read(one) for one in (ours, plain)]
         lines.append(
             f"| {destination} | {run} | {ours.statements} | {plain.statements} | "
             f"{sizes[0]} | {sizes[1]} |"
         )
     return "\n".join(lines)
+
+
+def _read(one: Asked) -> str:
+    if one.megabytes is not None:
+        return f"{one.megabytes:.1f} MB"
+    return "" if one.values is None else f"{one.values:,} values"
 
 
 @contextmanager
@@ -166,15 +180,15 @@ def _plain(destination: Any, url: str, leads: list[dict[str, str]], folder: Path
     ).run(people)
 
 
-def _counting() -> list[None]:
-    """A list that gets longer with each call of a client's."""
-    calls: list[None] = []
+def _counting() -> list[str]:
+    """A list that gets longer with each call of a client's: its SQL, or nothing."""
+    calls: list[str] = []
 
     def counted(owner: Any, name: str) -> None:
         call = getattr(owner, name)
 
         def counting(*given: Any, **named: Any) -> Any:
-            calls.append(None)
+            calls.append(query_of(named.get("data")))
             return call(*given, **named)
 
         setattr(owner, name, counting)
@@ -189,7 +203,9 @@ def _counting() -> list[None]:
     return calls
 
 
-def _run(way: str, name: str, place: str, url: str, first: str, last: str, folder: str) -> int:
+def _run(
+    way: str, name: str, place: str, url: str, first: str, last: str, folder: str
+) -> dict[str, Any]:
     import dlt
 
     from tests.destinations.warehouses import TestedWarehouse
@@ -203,8 +219,13 @@ def _run(way: str, name: str, place: str, url: str, first: str, last: str, folde
     {"ours": _ours, "plain": _plain}[way](
         destination, url, _leads(int(first), int(last)), Path(folder)
     )
-    return len(calls)
+    count, values = len(calls), None
+    if name == "bigquery":
+        pipeline = dlt.attach(way, pipelines_dir=folder, destination=destination, dataset_name=way)
+        with pipeline.sql_client() as client:
+            values = billed([call for call in calls if call], client)
+    return {"calls": count, "values": values}
 
 
 if __name__ == "__main__":
-    print(json.dumps({"calls": _run(*sys.argv[1:])}))
+    print(json.dumps(_run(*sys.argv[1:])))

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.__main__ import grown, remember, server, taken_in
 from benchmarks.asked import ask, asked_table
+from benchmarks.billed import columns_read
 from benchmarks.measure import measure
 from benchmarks.tables import agree, growth_table, intake_table, memory_table, ways_table
 from benchmarks.ways import WAYS
@@ -49,6 +50,28 @@ def test_what_a_warehouse_is_asked_is_counted_for_both_ways(tmp_path: Path) -> N
     table = asked_table(measured)
     assert len(measured) == 6
     assert all(one.statements > 0 and one.megabytes for one in measured), table
+
+
+@pytest.mark.parametrize(
+    ("statement", "columns"),
+    [
+        ("SELECT a FROM `p`.`d`.`t` WHERE b = ?", {"t": {"a", "b"}}),
+        ("SELECT count(*) FROM `p`.`d`.`t`", {}),
+        ("SELECT a FROM `p`.`other`.`t`", {}),
+        (
+            "SELECT 1 FROM `p`.`d`.`t` AS d WHERE EXISTS "
+            "(SELECT 1 FROM `p`.`d_staging`.`t` AS s WHERE d.`id` = s.`id`) LIMIT 1",
+            {"t": {"id"}},
+        ),
+        ("INSERT INTO `p`.`d`.`t` (a) SELECT a FROM `p`.`d_staging`.`t`", {}),
+        ("DELETE FROM `p`.`d`.`t` WHERE a = 1; SELECT b FROM `p`.`d`.`u`", None),
+    ],
+)
+def test_what_a_statement_is_billed_for_is_read_off_it(
+    statement: str, columns: dict[str, set[str]] | None
+) -> None:
+    found = columns_read(statement, "d")
+    assert found == ({"t": {"*", "a"}, "u": {"b"}} if columns is None else columns)
 
 
 def test_a_list_becomes_a_plan() -> None:
