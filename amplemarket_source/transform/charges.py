@@ -48,10 +48,9 @@ _DUE_ROWS = "SELECT charge_key, '{}' AS reason, request_key, found_at AS charged
 
 _CHARGED = " UNION ALL ".join(
     [
-        # Whom the load found once is charged for whatever the order.
+        # Whom the load found once, whatever the order; of the others nothing is due any more.
         *(
-            f"{_DUE_ROWS.format(reason)} WHERE list_contains($keys, request_key) AND "
-            f"coalesce(f.charge_key NOT IN (FROM found_again), true) AND {due}"
+            f"{_DUE_ROWS.format(reason)} WHERE list_contains($keys, request_key) AND {due}"
             for reason, due in _DUE.items()
         ),
         "SELECT * FROM charges WHERE list_contains($keys, request_key)",

@@ -15,6 +15,7 @@ import filelock
 import pytest
 
 from amplemarket_source import destination
+from amplemarket_source.cli import run
 from amplemarket_source.sandbox import SandboxServer
 from amplemarket_source.working_folder import WorkingFolder
 from tests.cli.command_line import Command, posts
@@ -81,6 +82,20 @@ def test_the_summary_file_has_the_error_of_a_command_that_failed(
     document = json.loads(file.read_text())
     assert document["exit_code"] == failed.exit_code == 2
     assert "missing.csv" in document["message"]
+
+
+def test_a_command_that_is_interrupted_leaves_no_summary_of_an_earlier_one(
+    amplemarket: Command, leads: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = folder / "summary.json"
+    file.write_text("of an earlier run")
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "execute", interrupted)
+    assert amplemarket("run", "people", leads, "--summary-file", str(file)).exit_code == 130
+    assert not file.exists()
 
 
 def test_a_summary_file_that_cannot_be_is_refused_before_anything_is_sent(
