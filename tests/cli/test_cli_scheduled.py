@@ -16,6 +16,7 @@ import pytest
 
 from amplemarket_source import destination
 from amplemarket_source.cli import run
+from amplemarket_source.cli.output import Output
 from amplemarket_source.sandbox import SandboxServer
 from amplemarket_source.working_folder import WorkingFolder
 from tests.cli.command_line import Command, posts
@@ -132,15 +133,24 @@ def test_the_check_says_that_a_held_batch_needs_a_person(
 
 
 def test_a_run_waits_for_another_one_where_it_is_told_to(
-    amplemarket: Command, leads: str, server: SandboxServer, folder: Path
+    amplemarket: Command,
+    leads: str,
+    server: SandboxServer,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lock = filelock.FileLock(_lock(folder), thread_local=False)
+    say = Output.say
+
+    def say_and_let_go(self: Output, text: str) -> None:
+        say(self, text)
+        if "Waiting for" in text:
+            lock.release()
+
+    monkeypatch.setattr(Output, "say", say_and_let_go)
     with lock:
         assert amplemarket("run", "people", leads).exit_code == 5
-        over = threading.Timer(0.2, lock.release)
-        over.start()
         found = amplemarket("run", "people", leads, "--wait-for-lock", "1m")
-        over.join()
     assert found.exit_code == 0, found.err
     assert "Another run of pipeline 'amplemarket' is going on" in found.err
     assert "Waiting for up to 1m." in found.err
