@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 __all__ = ["Died", "Worker", "environment_of"]
 
 _HERE = Path(__file__).parent
+_PATIENCE = 30.0
 _OF_THE_TESTS = ("SOURCES__", "DESTINATION__", "LOAD__", "RUNTIME__", "AIRFLOW", "PREFECT", "DLT_")
 
 
@@ -82,6 +83,11 @@ class Worker:
             try:
                 yield cls(process, log)
             finally:
+                assert process.stdin is not None
+                # Nothing more to do: it ends by itself, and what it has started with it.
+                process.stdin.close()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_PATIENCE)
                 process.kill()
 
     def order(self, **what: Any) -> Any:
