@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,8 +13,8 @@ from tests.destinations.environments import Missing
 from tests.destinations.groups import on
 from tests.destinations.scenario import Scenario
 from tests.destinations.warehouses import ALL_WAREHOUSES, TestedWarehouse, opened
+from tests.support.environments import not_tested
 
-ALL = "AMPLEMARKET_ALL_DESTINATIONS"
 AS_THE_COMMAND_SETS_THEM = {
     "RUNTIME__LOG_LEVEL": "ERROR",
     "LOAD__DELETE_COMPLETED_JOBS": "true",
@@ -39,9 +38,7 @@ def warehouse(request: pytest.FixtureRequest) -> Iterator[TestedWarehouse]:
         try:
             found = stack.enter_context(opened(request.param))
         except Missing as missing:
-            if os.environ.get(ALL):
-                pytest.fail(f"{ALL} is set, and {request.param} is missing: {missing}")
-            pytest.skip(f"{request.param} is NOT TESTED on this machine: {missing}")
+            not_tested(request.param, missing)
         yield found
 
 

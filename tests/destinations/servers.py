@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.destinations.environments import ENVIRONMENTS, Missing
+from tests.destinations.environments import ENVIRONMENTS, Missing, server_of
 
 __all__ = ["PROJECT", "bigquery_server", "postgres_server", "postgres_version", "snowflake_server"]
 
@@ -99,8 +99,7 @@ def _postgres_binaries() -> Path:
 
 @contextmanager
 def _emulator(name: str, port: int, *arguments: str) -> Iterator[None]:
-    environment = ENVIRONMENTS[name]
-    command = [str(environment.ensure()), str(environment.server), *arguments]
+    command = [str(ENVIRONMENTS[name].ensure()), str(server_of(name)), *arguments]
     with _running(command, lambda: _answers(port)):
         yield
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pyarrow.parquet as pq
 from amplemarket_source.sandbox import Fault
 from tests.support.deployment import Deployment
 
-__all__ = ["answers", "mentions", "row"]
+__all__ = ["answers", "files_with", "mentions", "row"]
 
 
 def row(status: str = "enriched", person: dict[str, Any] | None = None, **echo: str) -> Any:
@@ -37,15 +36,20 @@ def mentions(deployment: Deployment, *texts: str) -> set[str]:
             content = repr(database.table(f'"{schema}"."{table}"').fetchall()).lower()
             found |= {f"{schema}.{table}: {text}" for text in wanted if text in content}
         database.execute("FORCE CHECKPOINT")
-    for path in _files(deployment.folder):
-        unpacked = _unpacked(path).lower()
-        place = path.relative_to(deployment.folder)
-        found |= {f"{place}: {text}" for text in wanted if text.encode() in unpacked}
+    return found | {
+        f"{path.relative_to(deployment.folder)}: {text}"
+        for path, text in files_with(deployment.folder, *wanted)
+    }
+
+
+def files_with(folder: Path, *texts: str) -> set[tuple[Path, str]]:
+    """Files below ``folder`` that hold one of the texts, with the text, in lower case."""
+    found = set()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            content = _unpacked(path).lower()
+            found |= {(path, text) for text in texts if text.encode() in content}
     return found
-
-
-def _files(folder: Path) -> Iterable[Path]:
-    return (path for path in folder.rglob("*") if path.is_file())
 
 
 def _unpacked(path: Path) -> bytes:

@@ -1,0 +1,4 @@
+{{ config(materialized="table") }}
+
+select count(*) as found
+from {{ source("amplemarket", "people") }}
