@@ -513,7 +513,7 @@ class _Scaffolder(dg.Scaffolder[Any]):
             request,
             {
                 "leads": "leads.csv",
-                "destination": "duckdb:///{{ context.project_root }}/amplemarket.duckdb",
+                "destination": "duckdb:///amplemarket.duckdb",
                 "dataset": DATASET,
                 "settings": {"max_credits": 100},
             },
