@@ -1,0 +1,573 @@
+"""Every table as an asset of Dagster, from one run of the main job (extra ``dagster``).
+
+    leads ──► one step that buys and loads ──► amplemarket/people, amplemarket/companies, ...
+              in its pool: one at a time       rows, credits, and the check `settled`
+
+What the command says by its exit code, the step says in Dagster's words:
+
+========================================  =====================================================
+every lead is settled (0)                 materialised, the check passes
+unfinished, time is all it needs (5)      asked again; then materialised, the check warns
+unfinished, a person has to decide (5)    materialised, the check fails and blocks what follows
+the destination failed (7)                asked again; then the step fails
+settings, key, credits, API (2, 3, 4, 6)  the step fails, and is not asked again
+========================================  =====================================================
+
+Example::
+
+    import dagster as dg
+    import dlt
+    from amplemarket_source.dagster import amplemarket_assets
+    from amplemarket_source.destination import duckdb
+
+    def pipeline() -> dlt.Pipeline:
+        return dlt.pipeline("amplemarket", destination=duckdb("amplemarket.duckdb"),
+                            dataset_name="amplemarket_data")
+
+    defs = dg.Definitions([amplemarket_assets(pipeline, leads="leads.csv", max_credits=500)])
+"""
+
+# Without `annotations` from __future__: Dagster reads those of the step when it is defined.
+
+import gc
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeAlias
+
+import dagster as dg
+import dlt
+from dlt.extract import DltResource
+
+from amplemarket_source.cli.target import DATASET, PIPELINE, Target
+from amplemarket_source.errors import (
+    AmplemarketError,
+    ExitCode,
+    LedgerError,
+    SettingsError,
+    Unfinished,
+    is_disk_full,
+)
+from amplemarket_source.leads.databases import DestinationLeads, query_leads
+from amplemarket_source.leads.read import LeadsInput
+from amplemarket_source.model import COMPANIES, PEOPLE, Kind
+from amplemarket_source.report import RunReport
+from amplemarket_source.run.enrichment import Enrichment
+from amplemarket_source.schema.table import Table
+from amplemarket_source.schema.tables import COMPANY_TABLES, PEOPLE_TABLES, TABLES
+from amplemarket_source.settings import SETTING_NAMES, resolve_settings
+
+__all__ = ["AmplemarketComponent", "LeadsFrom", "amplemarket_assets"]
+
+_SETTLED = "settled"
+_SECONDS_BETWEEN_NEWS = 60.0
+
+
+@dataclass(frozen=True)
+class LeadsFrom(dg.Resolvable):
+    """A list of leads or companies that is the rows of a table or query; may have none.
+
+    Args:
+        table: of the destination, ``table``, ``schema.table`` or ``database.schema.table``, such as
+            a dbt model.
+        query: one SELECT statement; at the destination, where there is no ``url``.
+        url: of another database, as `amplemarket_source.query_leads` takes it.
+
+    Raises:
+        SettingsError: it is not exactly one of a table and a query, or a table with a ``url``.
+
+    Example::
+
+        amplemarket_assets(pipeline, leads=LeadsFrom(table="analytics.stg_leads"),
+                           deps=[dg.AssetKey(["analytics", "stg_leads"])])
+    """
+
+    table: str | None = None
+    query: str | None = None
+    url: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.table is None) == (self.query is None):
+            raise SettingsError("A list is a table or a query: give one of the two.")
+        if self.table is not None and self.url is not None:
+            raise SettingsError("A table is read from the destination; for another url use query.")
+
+    def read(self, pipeline: dlt.Pipeline) -> LeadsInput:
+        """The rows, each time it is iterated."""
+        if self.query is not None and self.url is not None:
+            return query_leads(self.query, self.url)
+        return DestinationLeads(pipeline, sql=self.query, table=self.table)
+
+
+LeadList: TypeAlias = LeadsFrom | Callable[[dg.AssetExecutionContext], LeadsInput] | LeadsInput
+"""What a run reads: a `LeadsFrom`, a path, anything else that `enrich` takes, or what makes one."""
+
+
+def amplemarket_assets(
+    pipeline: dlt.Pipeline | Callable[[], dlt.Pipeline],
+    leads: LeadList | None = None,
+    companies: LeadList | None = None,
+    *,
+    label: str | Callable[[dg.AssetExecutionContext], str | None] | None = None,
+    partitions_def: dg.PartitionsDefinition[Any] | None = None,
+    deps: Iterable[Any] = (),
+    key_prefix: str | Sequence[str] = "amplemarket",
+    group_name: str = "amplemarket",
+    pool: str = "amplemarket",
+    max_retries: int = 3,
+    seconds_between_retries: float = 360,
+    **settings: Any,
+) -> dg.AssetsDefinition:
+    """Assets for every table, ``<key_prefix>/<table>``, all of one step.
+
+    Nothing is read, opened or resolved before the step runs: a code location loads without key,
+    credentials and database. A part of the assets can be selected. What is bought then: the leads
+    for tables of people, the companies for tables of companies, or the leads for both where no
+    companies are listed, since a person's company comes with the person. For tables of bookkeeping
+    alone nothing is bought, and what is in flight is finished. Whatever got rows is recorded as
+    materialised, selected or not.
+
+    A stop signal ends the step in an orderly way: nothing more is sent, what is complete is loaded,
+    and the next run goes on with the rest.
+
+    Args:
+        pipeline: names the destination and the dataset; or makes one that does, in each run.
+        leads: people to look for: a path or URL, a `LeadsFrom`, anything else that
+            `amplemarket_source.enrich` takes, or a function that gets Dagster's context and returns
+            one of these (for a list of its own in each partition).
+        companies: the same, with ``domain`` and ``linkedin_url``.
+        label: who or what a run is for, or a function that gets Dagster's context and returns it;
+            in a run of one partition, the partition's key unless something else is said.
+        partitions_def: of all assets.
+        deps: assets that make the list, such as a dbt model.
+        key_prefix: of the assets' keys; the default gives the keys of a dbt source ``amplemarket``.
+        group_name: of all assets.
+        pool: whose limit on the instance has to be 1: a dataset has one writer.
+        max_retries: how often an unfinished run, or a destination that failed, is asked again.
+        seconds_between_retries: before each; a run that was killed on another machine holds its
+            lease on a warehouse for five minutes.
+        settings: as those of `enrich`; a `dagster.EnvVar` is read when the step runs.
+
+    Raises:
+        SettingsError: no list is given, one that could be read once only, or no such setting.
+
+    Example::
+
+        amplemarket_assets(
+            pipeline,
+            leads=lambda context: f"s3://lists/{context.partition_key}.csv",
+            partitions_def=dg.StaticPartitionsDefinition(["spring", "summer"]),
+            reveal_email=True,
+            max_credits=500,
+        )
+    """
+    given = {PEOPLE: leads, COMPANIES: companies}
+    lists = {kind: found for kind, found in given.items() if found is not None}
+    _refuse(lists, settings)
+    prefix = [key_prefix] if isinstance(key_prefix, str) else list(key_prefix)
+    keys = {name: dg.AssetKey([*prefix, name]) for name in TABLES}
+    upstream = list(deps)
+
+    @dg.multi_asset(
+        name="_".join(prefix),
+        specs=[
+            dg.AssetSpec(
+                keys[table.name],
+                deps=upstream,
+                description=table.description,
+                group_name=group_name,
+                kinds={"dlt"},
+                metadata={"dagster/column_schema": _column_schema(table)},
+            )
+            for table in TABLES.values()
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                _SETTLED,
+                asset=keys[kind.name],
+                blocking=True,
+                description="Every lead that was asked for has an outcome.",
+            )
+            for kind in (PEOPLE, COMPANIES)
+        ],
+        partitions_def=partitions_def,
+        can_subset=True,
+        pool=pool,
+    )
+    def amplemarket_step(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        selected = [name for name, key in keys.items() if key in context.selected_asset_keys]
+        step = _Step(context, keys, selected, max_retries, seconds_between_retries)
+        yield from step.run(
+            pipeline if isinstance(pipeline, dlt.Pipeline) else pipeline(),
+            {kind: lists[kind] for kind in _kinds_to_buy(selected, lists)},
+            {**settings, "label": _label(context, label)},
+        )
+
+    return amplemarket_step
+
+
+def _refuse(lists: Mapping[Kind, LeadList], settings: Mapping[str, Any]) -> None:
+    if not lists:
+        raise SettingsError("Give leads or companies: without a list there is nothing to do.")
+    for kind, given in lists.items():
+        if isinstance(given, Iterator):
+            raise SettingsError(
+                f"The {kind.payload_key} can be read once only, and the first run would use them "
+                "up: give a list, or a function that makes them."
+            )
+    unknown = sorted(settings.keys() - SETTING_NAMES)
+    if unknown:
+        raise SettingsError(f"There is no setting {', '.join(unknown)}.")
+
+
+def _kinds_to_buy(selected: Iterable[str], lists: Mapping[Kind, LeadList]) -> set[Kind]:
+    """Whose list a selection of tables needs."""
+    kinds = {
+        **{table.name: PEOPLE for table in PEOPLE_TABLES},
+        **{table.name: COMPANIES if COMPANIES in lists else PEOPLE for table in COMPANY_TABLES},
+    }
+    return {kinds[name] for name in selected if name in kinds} & lists.keys()
+
+
+def _column_schema(table: Table) -> dg.TableSchema:
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                column.name,
+                column.data_type,
+                column.description,
+                dg.TableColumnConstraints(nullable=column.nullable),
+                tags={"personal": ""} if column.personal else None,
+            )
+            for column in table.columns
+        ]
+    )
+
+
+def _label(
+    context: dg.AssetExecutionContext,
+    label: str | Callable[[dg.AssetExecutionContext], str | None] | None,
+) -> str | None:
+    if label is None or isinstance(label, str):
+        key = context.partition_key if context.has_partition_key else None
+        return key if label is None else label
+    return label(context)
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """How a run ended.
+
+    Attributes:
+        what: a sentence about it, with nothing about a person.
+        needs_a_person: time alone settles nothing.
+        frames: where an unexpected error came from.
+    """
+
+    report: RunReport
+    code: ExitCode
+    what: str = ""
+    needs_a_person: bool = False
+    frames: str = ""
+
+    @classmethod
+    def with_report(cls, report: RunReport) -> "_Ended":
+        try:
+            report.raise_unless_settled()
+        except Unfinished as error:
+            # Requests of another account wait for somebody to bring its key.
+            person = report.needs_a_person or bool(report.requests_of_others)
+            return cls(report, ExitCode(error.exit_code), str(error), person)
+        return cls(report, ExitCode.SETTLED)
+
+    @classmethod
+    def with_error(cls, report: RunReport, error: BaseException) -> "_Ended":
+        if isinstance(error, AmplemarketError):
+            person = isinstance(error, LedgerError)
+            return cls(report, ExitCode(error.exit_code), str(error), person)
+        # The text of a foreign error can hold a person's data; where it came from holds none.
+        code = ExitCode.DESTINATION if is_disk_full(error) else ExitCode.UNEXPECTED
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        what = f"Unexpected {type(error).__name__}; what was bought is recorded."
+        return cls(report, code, what, frames=frames)
+
+    @property
+    def is_worth_another_try(self) -> bool:
+        unfinished = self.code == ExitCode.UNFINISHED and not self.needs_a_person
+        return unfinished or self.code == ExitCode.DESTINATION
+
+    def check(self, asset: dg.AssetKey) -> dg.AssetCheckResult:
+        """The check `settled` of an asset."""
+        report = self.report
+        return dg.AssetCheckResult(
+            asset_key=asset,
+            check_name=_SETTLED,
+            passed=self.code == ExitCode.SETTLED,
+            severity=(
+                dg.AssetCheckSeverity.ERROR if self.needs_a_person else dg.AssetCheckSeverity.WARN
+            ),
+            description=self.what or "Every lead is settled.",
+            metadata={
+                "held_requests": dict(report.held_requests),
+                "credits_at_stake": float(sum(report.held_requests.values())),
+                "expired_requests": list(report.expired_requests),
+                "requests_of_others": dict(report.requests_of_others),
+                "requests_running": len(report.running_requests),
+                "leads_not_bought": report.leads_not_bought,
+            },
+        )
+
+    def failure(self) -> dg.Failure:
+        """The end of a step of which nothing more is to be had."""
+        metadata: dict[str, Any] = {"exit_code": int(self.code), **_figures(self.report)}
+        if self.frames:
+            metadata["traceback"] = self.frames
+        return dg.Failure(self.what, metadata, allow_retries=self.code == ExitCode.DESTINATION)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One execution of the step: runs the main job and says how it ended in Dagster's words.
+
+    Attributes:
+        keys: of all assets, by table.
+        selected: tables whose assets are to be materialised, in the order of their declaration.
+    """
+
+    context: dg.AssetExecutionContext
+    keys: Mapping[str, dg.AssetKey]
+    selected: Sequence[str]
+    max_retries: int
+    seconds_between_retries: float
+
+    def run(
+        self,
+        pipeline: dlt.Pipeline,
+        lists: Mapping[Kind, LeadList],
+        settings: Mapping[str, Any],
+    ) -> Iterator[Any]:
+        inputs = {kind: self._input(given, pipeline) for kind, given in lists.items()}
+        ended = self._enrich(pipeline, inputs, settings)
+        if ended.is_worth_another_try and self.context.retry_number < self.max_retries:
+            raise dg.RetryRequested(
+                max_retries=self.max_retries, seconds_to_wait=self.seconds_between_retries
+            ) from Unfinished(ended.what, exit_code=ended.code)
+        report = ended.report
+        self._record_unselected(report)
+        # Of a run that could not even begin there is no state of the tables to tell.
+        if ended.code in (ExitCode.SETTLED, ExitCode.UNFINISHED) and report.tables:
+            checks = self._checks(ended)
+            for name in self.selected:
+                yield self._materialised(report, name, checks.get(name))
+            if checks or ended.code == ExitCode.SETTLED:
+                return
+        else:
+            for name in self.selected:
+                if report.rows[name]:
+                    yield self._materialised(report, name, None)
+        raise ended.failure()
+
+    def _input(self, given: LeadList, pipeline: dlt.Pipeline) -> LeadsInput:
+        # A resource of dlt can be called as well, to bind arguments.
+        if callable(given) and not isinstance(given, DltResource):
+            given = given(self.context)
+        return given.read(pipeline) if isinstance(given, LeadsFrom) else given
+
+    def _enrich(
+        self,
+        pipeline: dlt.Pipeline,
+        inputs: Mapping[Kind, LeadsInput],
+        settings: Mapping[str, Any],
+    ) -> _Ended:
+        found: dict[str, Any] = {
+            name: value.get_value() if isinstance(value, dg.EnvVar) else value
+            for name, value in settings.items()
+        }
+        try:
+            enrichment = Enrichment(pipeline, resolve_settings(**found), inputs)
+        except AmplemarketError as refused:
+            return _Ended.with_error(RunReport(), refused)
+        error = self._wait_for(enrichment)
+        if error is not None:
+            return _Ended.with_error(enrichment.report, error)
+        return _Ended.with_report(enrichment.report)
+
+    def _wait_for(self, enrichment: Enrichment) -> BaseException | None:
+        """Let the run go on in another thread, and return what it raises.
+
+        Dagster stops a step by an exception in the main thread, wherever that is: in the midst of a
+        POST, it would leave nobody to know whether that arrived. Here it only meets the waiting.
+        """
+        errors: list[BaseException] = []
+        # Not `Thread.join`: interrupted by an exception, it takes a thread that runs for one that
+        # has ended (bpo-45274).
+        is_over = threading.Event()
+
+        def work() -> None:
+            try:
+                enrichment.run()
+            except BaseException as error:
+                errors.append(error)
+            finally:
+                is_over.set()
+
+        worker = threading.Thread(target=work, name="amplemarket-run", daemon=True)
+        news = time.monotonic() + _SECONDS_BETWEEN_NEWS
+        try:
+            worker.start()
+            while not is_over.wait(1.0):
+                if time.monotonic() > news:
+                    news += _SECONDS_BETWEEN_NEWS
+                    self.context.log.info(_news(enrichment.report))
+        except BaseException:
+            enrichment.stop()
+            self.context.log.info(
+                "Stopping: nothing more is sent, what is complete gets loaded, and the next run "
+                "goes on with the rest."
+            )
+            while worker.ident is not None and not is_over.is_set():
+                # The same signal may come twice: from the terminal, and from Dagster.
+                with suppress(BaseException):
+                    is_over.wait()
+            raise
+        finally:
+            gc.unfreeze()
+        return errors[0] if errors else None
+
+    def _checks(self, ended: _Ended) -> dict[str, dg.AssetCheckResult]:
+        """The results of the checks that are selected, by table."""
+        wanted = {check.asset_key for check in self.context.selected_asset_check_keys}
+        return {
+            name: ended.check(self.keys[name])
+            for name in self.selected
+            if self.keys[name] in wanted
+        }
+
+    def _materialised(self, report: RunReport, name: str, check: dg.AssetCheckResult | None) -> Any:
+        metadata = _rows(report, name)
+        if name == self.selected[0]:
+            metadata |= _figures(report)
+        return dg.MaterializeResult(
+            asset_key=self.keys[name],
+            metadata=metadata,
+            check_results=[check] if check is not None else [],
+        )
+
+    def _record_unselected(self, report: RunReport) -> None:
+        """Tables that got rows beside the selected ones; what stands behind them has to know."""
+        partition = self.context.partition_key if self.context.has_partition_key else None
+        for name, key in self.keys.items():
+            if report.rows[name] and name not in self.selected:
+                self.context.log_event(
+                    dg.AssetMaterialization(key, metadata=_rows(report, name), partition=partition)
+                )
+
+
+def _rows(report: RunReport, name: str) -> dict[str, Any]:
+    rows: dict[str, Any] = {"rows_of_this_run": report.rows[name]}
+    if report.tables:
+        rows["dagster/row_count"] = report.tables[name]
+    return rows
+
+
+def _figures(report: RunReport) -> dict[str, Any]:
+    """What the run bought, and for how much: numbers and keys of requests only."""
+    return {
+        "leads_bought": report.leads_bought,
+        "leads_not_bought": report.leads_not_bought,
+        "requests_bought": report.requests_bought,
+        "requests_loaded": report.requests_loaded,
+        "requests_running": len(report.running_requests),
+        "held_requests": dict(report.held_requests),
+        **{name: float(value) for name, value in sorted(report.credits.items())},
+    }
+
+
+def _news(report: RunReport) -> str:
+    return (
+        f"{report.leads_bought:,} leads bought, {report.rows_fetched:,} answers fetched, "
+        f"{report.requests_loaded:,} requests loaded."
+    )
+
+
+def _list(context: dg.ResolutionContext, given: Any) -> LeadList | None:
+    """A list of the component's YAML; a relative path is one beside that file."""
+    if isinstance(given, str):
+        return given if "://" in given else str(context.resolve_source_relative_path(given))
+    return None if given is None else LeadsFrom.resolve_from_model(context, given)
+
+
+_ListInYaml: TypeAlias = Annotated[
+    LeadList | None,
+    dg.Resolver(_list, model_field_type=str | LeadsFrom.model() | None),
+]
+
+
+class _Scaffolder(dg.Scaffolder[Any]):
+    def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
+        """A file that loads as it is, for the user to fill in."""
+        dg.scaffold_component(
+            request,
+            {
+                "leads": "leads.csv",
+                "destination": "duckdb:///amplemarket.duckdb",
+                "dataset": DATASET,
+                "settings": {"max_credits": 100},
+            },
+        )
+
+
+@dg.scaffold_with(_Scaffolder)
+@dataclass
+class AmplemarketComponent(dg.Component, dg.Resolvable):
+    """Leads in, typed tables of people and companies out: each table an asset.
+
+    Attributes:
+        leads: a path (beside this file, if it is relative) or URL, or ``table: schema.name``, or
+            ``query: SELECT ...``, with ``url`` if it is for another database than the destination.
+        companies: the same, with ``domain`` and ``linkedin_url``.
+        pipeline_name: of the dlt pipeline.
+        destination: as ``amplemarket --destination`` takes it.
+        dataset: of the tables.
+        label: who or what the runs are for; the partition's key where nothing is said.
+        key_prefix: of the assets' keys.
+        settings: those of ``sources.amplemarket``. The key does not belong here: it is read from
+            the environment (``SOURCES__AMPLEMARKET__API_KEY``) when the step runs.
+
+    Example::
+
+        type: amplemarket_source.dagster.AmplemarketComponent
+        attributes:
+          leads: leads.csv
+          destination: bigquery
+          settings:
+            max_credits: 500
+    """
+
+    leads: _ListInYaml = None
+    companies: _ListInYaml = None
+    pipeline_name: str = PIPELINE
+    destination: str = "duckdb"
+    dataset: str = DATASET
+    label: str | None = None
+    key_prefix: str = "amplemarket"
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """The assets; nothing is opened."""
+        target = Target(self.destination, self.dataset, self.pipeline_name, None)
+        return dg.Definitions(
+            assets=[
+                amplemarket_assets(
+                    target.pipeline,
+                    self.leads,
+                    self.companies,
+                    label=self.label,
+                    key_prefix=self.key_prefix,
+                    **self.settings,
+                )
+            ]
+        )
