@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -55,7 +55,9 @@ _LONGEST_PAUSE = 30.0
 def in_background(work: Callable[[], _T], *, on_stop: Callable[[], None]) -> _T:
     """Do ``work`` and return what it returns, or raise what it raises.
 
-    Outside the main thread, where nobody can listen to signals, it is simply done.
+    Outside the main thread, where nobody can listen to signals, it is simply done. An exception
+    that somebody raises in the main thread, as schedulers do at a time-out, stops it as well, and
+    is raised when it has ended.
 
     Args:
         work: runs in another thread.
@@ -72,7 +74,10 @@ def in_background(work: Callable[[], _T], *, on_stop: Callable[[], None]) -> _T:
             results.append(work())
         except BaseException as error:
             errors.append(error)
+        finally:
+            over.set()
 
+    over = threading.Event()
     worker = threading.Thread(target=run, name="amplemarket-run", daemon=True)
     stops = 0
 
@@ -91,9 +96,19 @@ def in_background(work: Callable[[], _T], *, on_stop: Callable[[], None]) -> _T:
     before = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:
         worker.start()
-        while worker.is_alive():
+        while not over.wait(1.0):
             # With a time limit, because a wait without one keeps Windows from seeing signals.
-            worker.join(1.0)
+            pass
+    except BaseException:
+        # Somebody else's time-out, raised in the main thread: the work must not outlive the call,
+        # or the next one would find the destination taken.
+        on_stop()
+        while not over.is_set():
+            # Not `join`: once interrupted, it takes a thread that runs for one that has ended
+            # (bpo-45274).
+            with suppress(BaseException):
+                over.wait()
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.schedulers.environments import SCHEDULERS
@@ -40,7 +41,8 @@ def server_of(name: str) -> Path:
 def main() -> int:
     """Returns: 0 when every environment is there; 1 otherwise, where all are asked for."""
     everything = (*ENVIRONMENTS.values(), *SCHEDULERS.values())
-    missing = [said for said in map(_attempt, everything) if said]
+    with ThreadPoolExecutor(2) as pool:
+        missing = [said for said in pool.map(_attempt, everything) if said]
     for said in missing:
         print(said, file=sys.stderr)
     return 1 if missing and os.environ.get(ALL) else 0

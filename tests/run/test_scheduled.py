@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import filelock
 import pytest
@@ -59,6 +62,37 @@ def test_a_run_from_python_waits_for_another_one_as_long_as_it_is_told(
         report = enrich(deployment.pipeline(), email_leads("ada"), wait_for_lock="1m", **given)
         over.join()
     assert (report.exit_code, deployment.posts()) == (0, 1)
+
+
+class _TimeOut(BaseException):
+    """What a scheduler raises in the main thread of a task that takes too long."""
+
+
+def test_a_time_out_of_the_scheduler_ends_the_run_with_the_call(deployment: Deployment) -> None:
+    deployment.sandbox.configure(polls_until_done=1_000_000)
+    given = {"base_url": deployment.server.url, **_SETTINGS}
+
+    def time_out(*_: Any) -> None:
+        raise _TimeOut
+
+    def send() -> None:
+        while not deployment.gets():
+            threading.Event().wait(0.01)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, time_out)
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        with pytest.raises(_TimeOut):
+            enrich(deployment.pipeline(), email_leads("ada"), **given)
+    finally:
+        sender.join()
+        signal.signal(signal.SIGUSR1, before)
+    assert "amplemarket-run" not in {thread.name for thread in threading.enumerate()}
+    deployment.sandbox.configure(polls_until_done=1)
+    enrich(deployment.pipeline(), email_leads("ada"), **given).raise_unless_settled()
+    assert (deployment.people(), deployment.posts()) == (1, 1)
 
 
 def test_nothing_of_a_person_stays_in_the_working_folder(

@@ -104,3 +104,14 @@ def test_the_workflow_holds_no_secret() -> None:
     (job,) = workflow()["jobs"].values()
     for name, value in job["env"].items():
         assert value.startswith("${{ secrets."), name
+
+
+def test_the_command_has_every_option_that_the_unit_and_the_workflow_give_it() -> None:
+    (job,) = workflow()["jobs"].values()
+    (line,) = [step["run"] for step in job["steps"] if "amplemarket run" in step.get("run", "")]
+    (unit,) = settings_of("amplemarket.service")["ExecStart"]
+    command = [sys.executable, "-m", "amplemarket_source.cli.main", "run", "people", "--help"]
+    options = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    given = {word for word in shlex.split(f"{line} {unit}") if word.startswith("--")}
+    assert given >= {"--summary-file", "--wait-for-lock"}
+    assert given <= {option.rstrip(",") for option in options}
