@@ -352,7 +352,7 @@ def test_a_stop_signal_while_polling_ends_the_run_and_the_next_one_goes_on(
     sandbox = scheduled.server.sandbox
     sandbox.configure(polls_until_done=_NEVER, retry_after=60)
     sandbox.calls = _Calls(lambda: os.kill(os.getpid(), stop))
-    assets = scheduled.assets(max_retries=3)
+    assets = scheduled.assets(max_retries=1, poll_timeout="20s")
     result = scheduled.materialise(assets)
     assert _failure(result).error.cls_name == "DagsterExecutionInterruptedError"
     assert _retries(result) == 0
