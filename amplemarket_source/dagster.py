@@ -30,6 +30,7 @@ Example::
 # Without `annotations` from __future__: Dagster reads those of the step when it is defined.
 
 import gc
+import re
 import threading
 import time
 import traceback
@@ -172,7 +173,7 @@ def amplemarket_assets(
     upstream = list(deps)
 
     @dg.multi_asset(
-        name="_".join(prefix),
+        name=re.sub(r"\W", "_", "_".join(prefix)),
         specs=[
             dg.AssetSpec(
                 keys[table.name],
@@ -351,12 +352,12 @@ class _Step:
     ) -> Iterator[Any]:
         inputs = {kind: self._input(given, pipeline) for kind, given in lists.items()}
         ended = self._enrich(pipeline, inputs, settings)
+        report = ended.report
+        self._record_unselected(report)
         if ended.is_worth_another_try and self.context.retry_number < self.max_retries:
             raise dg.RetryRequested(
                 max_retries=self.max_retries, seconds_to_wait=self.seconds_between_retries
-            ) from Unfinished(ended.what, exit_code=ended.code)
-        report = ended.report
-        self._record_unselected(report)
+            ) from AmplemarketError(ended.what)
         # Of a run that could not even begin there is no state of the tables to tell.
         if ended.code in (ExitCode.SETTLED, ExitCode.UNFINISHED) and report.tables:
             checks = self._checks(ended)
@@ -553,7 +554,7 @@ class AmplemarketComponent(dg.Component, dg.Resolvable):
     destination: str = "duckdb"
     dataset: str = DATASET
     label: str | None = None
-    key_prefix: str = "amplemarket"
+    key_prefix: str | list[str] = "amplemarket"
     settings: dict[str, Any] = field(default_factory=dict)
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
