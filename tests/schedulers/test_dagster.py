@@ -288,6 +288,7 @@ def test_at_the_end_of_the_retries_the_check_warns_and_the_next_run_goes_on(
     assert scheduled.posts() == 1
 
 
+@pytest.mark.slow
 def test_without_its_check_an_unfinished_run_fails_the_step(scheduled: Scheduled) -> None:
     scheduled.server.sandbox.configure(polls_until_done=_NEVER)
     result = scheduled.materialise(
@@ -446,6 +447,7 @@ def test_tables_of_companies_are_the_leads_to_buy_where_no_companies_are_listed(
     assert len(scheduled.server.sandbox.submitted("people")) == 2
 
 
+@pytest.mark.slow
 def test_a_partition_has_its_own_list_and_its_key_for_a_label(scheduled: Scheduled) -> None:
     for key, lead in zip(("spring", "summer"), _MISSES, strict=True):
         scheduled.write(f"{key}.csv", [lead])
@@ -566,6 +568,7 @@ def test_a_component_is_scaffolded_for_the_user_to_fill_in_and_loads_as_it_is() 
             assert len(list(defs.resolve_all_asset_specs())) == len(TABLES)
 
 
+@pytest.mark.slow
 def test_a_component_of_yaml_buys_and_loads(scheduled: Scheduled) -> None:
     attributes = {
         "leads": {"query": f"SELECT * FROM read_csv('{scheduled.leads}')"},
