@@ -12,7 +12,8 @@ Example::
     enrich(pipeline, leads="leads.csv").raise_unless_settled()
 
 Public are the names of ``__all__`` here, every error of `amplemarket_source.errors`,
-`amplemarket_source.destination.duckdb`, and `amplemarket_source.sandbox`, the API server for tests.
+`amplemarket_source.destination`, `amplemarket_source.dagster` (extra ``dagster``), and
+`amplemarket_source.sandbox`, the API server for tests.
 All other modules are private: their names and what they do may change with any release.
 """
 

@@ -1,49 +1,20 @@
-"""Every table as an asset of Dagster, from one run of the main job (extra ``dagster``).
+"""One execution of Dagster's step: runs the main job, and says how it ended in Dagster's words."""
 
-    leads ──► one step that buys and loads ──► amplemarket/people, amplemarket/companies, ...
-              in its pool: one at a time       rows, credits, and the check `settled`
-
-What the command says by its exit code, the step says in Dagster's words:
-
-========================================  =====================================================
-every lead is settled (0)                 materialised, the check passes
-unfinished, time is all it needs (5)      asked again; then materialised, the check warns
-unfinished, a person has to decide (5)    materialised, the check fails and blocks what follows
-the destination failed (7)                asked again; then the step fails
-settings, key, credits, API (2, 3, 4, 6)  the step fails, and is not asked again
-========================================  =====================================================
-
-Example::
-
-    import dagster as dg
-    import dlt
-    from amplemarket_source.dagster import amplemarket_assets
-    from amplemarket_source.destination import duckdb
-
-    def pipeline() -> dlt.Pipeline:
-        return dlt.pipeline("amplemarket", destination=duckdb("amplemarket.duckdb"),
-                            dataset_name="amplemarket_data")
-
-    defs = dg.Definitions([amplemarket_assets(pipeline, leads="leads.csv", max_credits=500)])
-"""
-
-# Without `annotations` from __future__: Dagster reads those of the step when it is defined.
+# Without `annotations` from __future__: Dagster reads those of `LeadsFrom` when it is defined.
 
 import gc
-import re
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import dagster as dg
 import dlt
 from dlt.extract import DltResource
 
-from amplemarket_source.cli.target import DATASET, PIPELINE, Target
 from amplemarket_source.errors import (
     AmplemarketError,
     ExitCode,
@@ -54,16 +25,16 @@ from amplemarket_source.errors import (
 )
 from amplemarket_source.leads.databases import DestinationLeads, query_leads
 from amplemarket_source.leads.read import LeadsInput
-from amplemarket_source.model import COMPANIES, PEOPLE, Kind
+from amplemarket_source.model import Kind
 from amplemarket_source.report import RunReport
 from amplemarket_source.run.enrichment import Enrichment
-from amplemarket_source.schema.table import Table
-from amplemarket_source.schema.tables import COMPANY_TABLES, PEOPLE_TABLES, TABLES
-from amplemarket_source.settings import SETTING_NAMES, resolve_settings
+from amplemarket_source.settings import resolve_settings
 
-__all__ = ["AmplemarketComponent", "LeadsFrom", "amplemarket_assets"]
+__all__ = ["SETTLED", "LeadList", "LeadsFrom", "Step"]
 
-_SETTLED = "settled"
+SETTLED = "settled"
+"""The name of the check."""
+
 _SECONDS_BETWEEN_NEWS = 60.0
 
 
@@ -105,157 +76,6 @@ class LeadsFrom(dg.Resolvable):
 
 LeadList: TypeAlias = LeadsFrom | Callable[[dg.AssetExecutionContext], LeadsInput] | LeadsInput
 """What a run reads: a `LeadsFrom`, a path, anything else that `enrich` takes, or what makes one."""
-
-
-def amplemarket_assets(
-    pipeline: dlt.Pipeline | Callable[[], dlt.Pipeline],
-    leads: LeadList | None = None,
-    companies: LeadList | None = None,
-    *,
-    label: str | Callable[[dg.AssetExecutionContext], str | None] | None = None,
-    partitions_def: dg.PartitionsDefinition[Any] | None = None,
-    deps: Iterable[Any] = (),
-    key_prefix: str | Sequence[str] = "amplemarket",
-    group_name: str = "amplemarket",
-    pool: str = "amplemarket",
-    max_retries: int = 3,
-    seconds_between_retries: float = 360,
-    **settings: Any,
-) -> dg.AssetsDefinition:
-    """Assets for every table, ``<key_prefix>/<table>``, all of one step.
-
-    Nothing is read, opened or resolved before the step runs: a code location loads without key,
-    credentials and database. A part of the assets can be selected. What is bought then: the leads
-    for tables of people, the companies for tables of companies, or the leads for both where no
-    companies are listed, since a person's company comes with the person. For tables of bookkeeping
-    alone nothing is bought, and what is in flight is finished. Whatever got rows is recorded as
-    materialised, selected or not.
-
-    A stop signal ends the step in an orderly way: nothing more is sent, what is complete is loaded,
-    and the next run goes on with the rest.
-
-    Args:
-        pipeline: names the destination and the dataset; or makes one that does, in each run.
-        leads: people to look for: a path or URL, a `LeadsFrom`, anything else that
-            `amplemarket_source.enrich` takes, or a function that gets Dagster's context and returns
-            one of these (for a list of its own in each partition).
-        companies: the same, with ``domain`` and ``linkedin_url``.
-        label: who or what a run is for, or a function that gets Dagster's context and returns it;
-            in a run of one partition, the partition's key unless something else is said.
-        partitions_def: of all assets.
-        deps: assets that make the list, such as a dbt model.
-        key_prefix: of the assets' keys; the default gives the keys of a dbt source ``amplemarket``.
-        group_name: of all assets.
-        pool: whose limit on the instance has to be 1: a dataset has one writer.
-        max_retries: how often an unfinished run, or a destination that failed, is asked again.
-        seconds_between_retries: before each; a run that was killed on another machine holds its
-            lease on a warehouse for five minutes.
-        settings: as those of `enrich`; a `dagster.EnvVar` is read when the step runs.
-
-    Raises:
-        SettingsError: no list is given, one that could be read once only, or no such setting.
-
-    Example::
-
-        amplemarket_assets(
-            pipeline,
-            leads=lambda context: f"s3://lists/{context.partition_key}.csv",
-            partitions_def=dg.StaticPartitionsDefinition(["spring", "summer"]),
-            reveal_email=True,
-            max_credits=500,
-        )
-    """
-    given = {PEOPLE: leads, COMPANIES: companies}
-    lists = {kind: found for kind, found in given.items() if found is not None}
-    _refuse(lists, settings)
-    prefix = [key_prefix] if isinstance(key_prefix, str) else list(key_prefix)
-    keys = {name: dg.AssetKey([*prefix, name]) for name in TABLES}
-    upstream = list(deps)
-
-    @dg.multi_asset(
-        name=re.sub(r"\W", "_", "_".join(prefix)),
-        specs=[
-            dg.AssetSpec(
-                keys[table.name],
-                deps=upstream,
-                description=table.description,
-                group_name=group_name,
-                kinds={"dlt"},
-                metadata={"dagster/column_schema": _column_schema(table)},
-            )
-            for table in TABLES.values()
-        ],
-        check_specs=[
-            dg.AssetCheckSpec(
-                _SETTLED,
-                asset=keys[kind.name],
-                blocking=True,
-                description="Every lead that was asked for has an outcome.",
-            )
-            for kind in (PEOPLE, COMPANIES)
-        ],
-        partitions_def=partitions_def,
-        can_subset=True,
-        pool=pool,
-    )
-    def amplemarket_step(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        selected = [name for name, key in keys.items() if key in context.selected_asset_keys]
-        step = _Step(context, keys, selected, max_retries, seconds_between_retries)
-        yield from step.run(
-            pipeline if isinstance(pipeline, dlt.Pipeline) else pipeline(),
-            {kind: lists[kind] for kind in _kinds_to_buy(selected, lists)},
-            {**settings, "label": _label(context, label)},
-        )
-
-    return amplemarket_step
-
-
-def _refuse(lists: Mapping[Kind, LeadList], settings: Mapping[str, Any]) -> None:
-    if not lists:
-        raise SettingsError("Give leads or companies: without a list there is nothing to do.")
-    for kind, given in lists.items():
-        if isinstance(given, Iterator):
-            raise SettingsError(
-                f"The {kind.payload_key} can be read once only, and the first run would use them "
-                "up: give a list, or a function that makes them."
-            )
-    unknown = sorted(settings.keys() - SETTING_NAMES)
-    if unknown:
-        raise SettingsError(f"There is no setting {', '.join(unknown)}.")
-
-
-def _kinds_to_buy(selected: Iterable[str], lists: Mapping[Kind, LeadList]) -> set[Kind]:
-    """Whose list a selection of tables needs."""
-    kinds = {
-        **{table.name: PEOPLE for table in PEOPLE_TABLES},
-        **{table.name: COMPANIES if COMPANIES in lists else PEOPLE for table in COMPANY_TABLES},
-    }
-    return {kinds[name] for name in selected if name in kinds} & lists.keys()
-
-
-def _column_schema(table: Table) -> dg.TableSchema:
-    return dg.TableSchema(
-        [
-            dg.TableColumn(
-                column.name,
-                column.data_type,
-                column.description,
-                dg.TableColumnConstraints(nullable=column.nullable),
-                tags={"personal": ""} if column.personal else None,
-            )
-            for column in table.columns
-        ]
-    )
-
-
-def _label(
-    context: dg.AssetExecutionContext,
-    label: str | Callable[[dg.AssetExecutionContext], str | None] | None,
-) -> str | None:
-    if label is None or isinstance(label, str):
-        key = context.partition_key if context.has_partition_key else None
-        return key if label is None else label
-    return label(context)
 
 
 @dataclass(frozen=True)
@@ -305,7 +125,7 @@ class _Ended:
         report = self.report
         return dg.AssetCheckResult(
             asset_key=asset,
-            check_name=_SETTLED,
+            check_name=SETTLED,
             passed=self.code == ExitCode.SETTLED,
             severity=(
                 dg.AssetCheckSeverity.ERROR if self.needs_a_person else dg.AssetCheckSeverity.WARN
@@ -330,7 +150,7 @@ class _Ended:
 
 
 @dataclass(frozen=True)
-class _Step:
+class Step:
     """One execution of the step: runs the main job and says how it ended in Dagster's words.
 
     Attributes:
@@ -492,83 +312,3 @@ def _news(report: RunReport) -> str:
         f"{report.leads_bought:,} leads bought, {report.rows_fetched:,} answers fetched, "
         f"{report.requests_loaded:,} requests loaded."
     )
-
-
-def _list(context: dg.ResolutionContext, given: Any) -> LeadList | None:
-    """A list of the component's YAML; a relative path is one beside that file."""
-    if isinstance(given, str):
-        return given if "://" in given else str(context.resolve_source_relative_path(given))
-    return None if given is None else LeadsFrom.resolve_from_model(context, given)
-
-
-_ListInYaml: TypeAlias = Annotated[
-    LeadList | None,
-    dg.Resolver(_list, model_field_type=str | LeadsFrom.model() | None),
-]
-
-
-class _Scaffolder(dg.Scaffolder[Any]):
-    def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
-        """A file that loads as it is, for the user to fill in."""
-        dg.scaffold_component(
-            request,
-            {
-                "leads": "leads.csv",
-                "destination": "duckdb:///amplemarket.duckdb",
-                "dataset": DATASET,
-                "settings": {"max_credits": 100},
-            },
-        )
-
-
-@dg.scaffold_with(_Scaffolder)
-@dataclass
-class AmplemarketComponent(dg.Component, dg.Resolvable):
-    """Leads in, typed tables of people and companies out: each table an asset.
-
-    Attributes:
-        leads: a path (beside this file, if it is relative) or URL, or ``table: schema.name``, or
-            ``query: SELECT ...``, with ``url`` if it is for another database than the destination.
-        companies: the same, with ``domain`` and ``linkedin_url``.
-        pipeline_name: of the dlt pipeline.
-        destination: as ``amplemarket --destination`` takes it.
-        dataset: of the tables.
-        label: who or what the runs are for; the partition's key where nothing is said.
-        key_prefix: of the assets' keys.
-        settings: those of ``sources.amplemarket``. The key does not belong here: it is read from
-            the environment (``SOURCES__AMPLEMARKET__API_KEY``) when the step runs.
-
-    Example::
-
-        type: amplemarket_source.dagster.AmplemarketComponent
-        attributes:
-          leads: leads.csv
-          destination: bigquery
-          settings:
-            max_credits: 500
-    """
-
-    leads: _ListInYaml = None
-    companies: _ListInYaml = None
-    pipeline_name: str = PIPELINE
-    destination: str = "duckdb"
-    dataset: str = DATASET
-    label: str | None = None
-    key_prefix: str | list[str] = "amplemarket"
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The assets; nothing is opened."""
-        target = Target(self.destination, self.dataset, self.pipeline_name, None)
-        return dg.Definitions(
-            assets=[
-                amplemarket_assets(
-                    target.pipeline,
-                    self.leads,
-                    self.companies,
-                    label=self.label,
-                    key_prefix=self.key_prefix,
-                    **self.settings,
-                )
-            ]
-        )
