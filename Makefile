@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint destinations bench clean
+.PHONY: demo test test-all test-schedulers lint destinations bench clean
 
 # The main job against the bundled API server: no key, no account, nothing spent.
 demo: .venv/demo
@@ -18,7 +18,11 @@ test: lint
 # sequences.
 test-all: .venv/dev
 	$(BIN)/python -m tests.destinations.environments
-	$(BIN)/pytest -n 2 --dist loadgroup -m slow
+	$(BIN)/pytest -n 2 --dist loadgroup -m "slow and not schedulers"
+
+# The examples for Airflow, Prefect and Dagster with dbt, each in an environment that is made for it.
+test-schedulers: .venv/dev
+	$(BIN)/pytest -n 2 --dist loadgroup -m schedulers
 
 # The table of destinations by guarantees, and what information_schema says of the warehouses.
 destinations: .venv/dev

@@ -21,6 +21,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(folder) and name != "test_dagster.py":
             item.add_marker(pytest.mark.slow)
             item.add_marker(pytest.mark.timeout(900))
+            if "worker" in getattr(item, "fixturenames", ()) or name == "test_airflow.py":
+                item.add_marker(pytest.mark.schedulers)
 
 
 @pytest.fixture
