@@ -59,8 +59,8 @@ _CHARGED = " UNION ALL ".join(
 """All that the requests ``$keys`` are charged for, once `_charge_those_found_again` has been."""
 
 
-_ROWS_AT_ONCE = 50_000
-"""Eight megabytes, as other batches have."""
+_ROWS_AT_ONCE = 25_000
+"""Four megabytes, as other batches have."""
 
 
 def note_found(answer: CompletedRequest, found: pa.Table, workbench: Workbench) -> None:
