@@ -19,6 +19,8 @@ from amplemarket_source.run.forget import forget
 from tests.privacy.people import answers, mentions, row
 from tests.support.deployment import Deployment
 
+pytestmark = pytest.mark.slow
+
 _SPELT: dict[str, Callable[[str], str]] = {
     "white space": "  {}\t".format,
     "case": str.upper,
