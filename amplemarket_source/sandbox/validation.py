@@ -89,7 +89,7 @@ class Paging:
 
     def is_paging(self, name: str) -> bool:
         """Whether a query parameter belongs to paging, rightly or not."""
-        return name.startswith("page") or name == self.size_name
+        return name == "page" or name.startswith("page[") or name == self.size_name
 
 
 def _problem(code: str, title: str, detail: str, **source: str) -> dict[str, Any]:
@@ -276,7 +276,7 @@ def unknown_parameters(
     return [
         unsupported("Unknown parameter", parameter=name)
         for name, _ in query
-        if name not in allowed and not name.startswith("page") and name != "size"
+        if name not in allowed and name not in ("page", "size") and not name.startswith("page[")
     ]
 
 
