@@ -5,6 +5,8 @@
 Runs in a virtual environment of its own (``snowflake.txt``). dlt talks to it with the real
 Snowflake connector, over HTTP, PUT and COPY INTO included. The gaps, each legal Snowflake:
 
+- TEMPORARY before a qualified name, as dbt writes it: DuckDB keeps temporary tables elsewhere, so they
+  are made plain ones;
 - a quoted stage (``PUT 'file://...' '@"s"."%t"/x'``), commas between the options of a FILE_FORMAT,
   and a quoted ``MATCH_BY_COLUMN_NAME``: rewritten before they are parsed;
 - scripts of several statements in one request: run one after the other;
@@ -43,9 +45,11 @@ copy_into, cursor, dialect, server, stage = (
     for name in ("copy_into", "cursor", "dialect", "server", "transforms.stage")
 )
 
+_CREATE = r"CREATE\s+(?:OR\s+REPLACE\s+)?"
 _REWRITTEN = (
     (re.compile(r"^(\s*PUT\s+'(?:[^']|'')*'\s+)'(@(?:[^']|'')*)'", re.I), r"\1\2"),
     (re.compile(r"^(\s*DROP\s+SCHEMA\b.*)\s+RESTRICT\s*$", re.I), r"\1"),
+    (re.compile(rf"^(\s*{_CREATE})TEMP(?:ORARY)?\s+(?=(?:TABLE|VIEW)\s+[\w\"]+\.)", re.I), r"\1"),
     (re.compile(r"(MATCH_BY_COLUMN_NAME\s*=\s*)'(\w+)'", re.I), r"\1\2"),
 )
 _FILE_FORMAT = re.compile(r"FILE_FORMAT\s*=\s*\([^)]*\)", re.I)
