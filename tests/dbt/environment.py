@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,20 +14,28 @@ import yaml
 from tests.destinations.deployment import WarehouseDeployment
 from tests.destinations.servers import PROJECT
 from tests.support.environments import ROOT, Environment, Missing, not_tested
-from tests.support.workers import Worker
+from tests.support.workers import Worker, environment_of
 
-__all__ = ["DBT", "PACKAGE", "Project", "interpreter"]
+__all__ = ["DBT", "PACKAGE", "Project", "dbt_worker"]
 
 PACKAGE = ROOT / "dbt"
 DBT = Environment("dbt", "dbt 1.11", Path(__file__).with_name("dbt.txt"))
 
 
-def interpreter() -> Path:
-    """dbt's; the test is skipped where there is none."""
+@contextmanager
+def dbt_worker(home: Path) -> Iterator[Worker]:
+    """A process that runs dbt's commands; the test is skipped where dbt cannot be had.
+
+    Args:
+        home: a folder for what it writes.
+    """
     try:
-        return DBT.ensure()
+        python = DBT.ensure()
     except Missing as missing:
         not_tested(DBT.version, missing)
+    program = Path(__file__).with_name("run_dbt.py")
+    with Worker.running(python, program, environment_of(python, home), home / "said") as running:
+        yield running
 
 
 def connection(deployment: WarehouseDeployment) -> dict[str, Any]:
@@ -75,24 +86,29 @@ class Project:
 
     Attributes:
         artifacts: the folder of the manifest and the catalog.
-        schema: of the marts.
+        target: the schema that the profile names; those of the models start with it.
     """
 
     def __init__(
-        self, worker: Worker, deployment: WarehouseDeployment, folder: Path, project: Path = PACKAGE
+        self,
+        worker: Worker,
+        deployment: WarehouseDeployment,
+        folder: Path,
+        project: Path = PACKAGE,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self._worker = worker
         self._project = project
-        self.profiles = folder / "profiles"
+        self._profiles = folder / "profiles"
         self.artifacts = folder / "target"
-        self.profiles.mkdir(parents=True)
+        self._profiles.mkdir(parents=True)
         output = connection(deployment)
-        self.schema = f"{output['schema']}_amplemarket"
+        self.target: str = output["schema"]
         profile = {"target": "tests", "outputs": {"tests": output}}
-        (self.profiles / "profiles.yml").write_text(
+        (self._profiles / "profiles.yml").write_text(
             yaml.safe_dump({"amplemarket": profile, "consumer": profile})
         )
-        self._vars = f"{{amplemarket_schema: {deployment.dataset}}}"
+        self._variables = json.dumps(dict(variables or {}))
 
     def run(self, *commands: str) -> list[dict[str, str]]:
         """dbt's commands, one after the other.
@@ -103,12 +119,20 @@ class Project:
         Raises:
             AssertionError: one failed; with the end of what dbt said.
         """
-        found = self._worker.order(
+        nodes: list[dict[str, str]] = self._order([one.split() for one in commands])["nodes"]
+        return nodes
+
+    def compiled(self, text: str) -> str:
+        """What dbt makes of a text with macros."""
+        code: str = self._order([["compile", "--inline", text]])["compiled"]
+        return code
+
+    def _order(self, commands: list[list[str]]) -> dict[str, Any]:
+        found: dict[str, Any] = self._worker.order(
             project=str(self._project),
-            profiles=str(self.profiles),
+            profiles=str(self._profiles),
             artifacts=str(self.artifacts),
-            commands=[[*command.split(), "--vars", self._vars] for command in commands],
+            commands=[[*command, "--vars", self._variables] for command in commands],
         )
         assert found["succeeded"], found["said"]
-        nodes: list[dict[str, str]] = found["nodes"]
-        return nodes
+        return found

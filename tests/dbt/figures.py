@@ -12,7 +12,7 @@ import yaml
 from tests.dbt.environment import PACKAGE
 from tests.destinations.deployment import WarehouseDeployment
 
-__all__ = ["FIGURES", "MARTS", "figures"]
+__all__ = ["FIGURES", "MARTS", "figures", "undescribed"]
 
 FIGURES = Path(__file__).with_name("figures.json")
 """What the story comes to, the same on every destination."""
@@ -59,6 +59,17 @@ def _plain(value: Any) -> Any:
     return None if value is None else round(float(value), 6)
 
 
-def stored() -> Any:
-    """What stands in the file."""
-    return json.loads(FIGURES.read_text("utf-8"))
+def undescribed(artifacts: Path) -> list[str]:
+    """Columns of models as the database has them, of which the package says nothing.
+
+    Args:
+        artifacts: where ``dbt docs generate`` has left its files.
+    """
+    catalog = json.loads((artifacts / "catalog.json").read_text("utf-8"))
+    manifest = json.loads((artifacts / "manifest.json").read_text("utf-8"))
+    found = []
+    for name, node in catalog["nodes"].items():
+        columns = manifest["nodes"][name]["columns"]
+        described = {column.lower() for column, said in columns.items() if said["description"]}
+        found += [f"{name}.{one}" for one in node["columns"] if one.lower() not in described]
+    return found

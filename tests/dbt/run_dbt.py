@@ -5,6 +5,7 @@ its process lives, and a file of DuckDB has one writer.
 """
 
 import multiprocessing
+import os
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,14 @@ def invoke(
         artifacts: gets what dbt writes: the manifest, the catalog, logs.
 
     Returns:
-        ``succeeded``; ``nodes``, of each command how each node ended by its name; and the end of
-        what dbt ``said``.
+        ``succeeded``; ``nodes``, of each command how each node ended by its name; ``compiled``, the
+        text that a ``compile --inline`` came to; and the end of what dbt ``said``.
     """
+    # As variables, since not every command has the option.
+    os.environ["DBT_TARGET_PATH"] = artifacts
+    os.environ["DBT_LOG_PATH"] = str(Path(artifacts) / "logs")
     where = [
         *("--project-dir", project, "--profiles-dir", profiles),
-        *("--target-path", artifacts, "--log-path", str(Path(artifacts) / "logs")),
         *("--no-use-colors", "--no-send-anonymous-usage-stats"),
     ]
     said: list[str] = []
@@ -56,6 +59,7 @@ def invoke(
 
     manifest: Manifest | None = None
     nodes: list[dict[str, str]] = []
+    compiled = ""
     for command in commands:
         found = dbtRunner(manifest=manifest, callbacks=[listen]).invoke([*command, *where])
         if isinstance(found.result, Manifest):
@@ -65,10 +69,17 @@ def invoke(
         nodes.append(
             {one.node.unique_id: str(one.status) for one in results if hasattr(one, "node")}
         )
+        if command[0] == "compile" and found.success:
+            compiled = results[0].node.compiled_code
         if not found.success:
             said.append(str(found.exception or ""))
             break
-    return {"succeeded": found.success, "nodes": nodes, "said": "\n".join(said[-_LAST:])}
+    return {
+        "succeeded": found.success,
+        "nodes": nodes,
+        "compiled": compiled,
+        "said": "\n".join(said[-_LAST:]),
+    }
 
 
 if __name__ == "__main__":

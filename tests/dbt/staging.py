@@ -1,4 +1,4 @@
-"""The staging models of the dbt package, and what is said of our tables there, from the declarations.
+"""The staging models of the dbt package, and what it says of our tables, from the declarations.
 
     python -m tests.dbt.staging
 

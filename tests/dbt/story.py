@@ -48,11 +48,17 @@ AGAIN = _EVERYBODY[:8]
 """Who is bought a second time."""
 
 
-def tell(deployment: Deployment) -> None:
-    """All of it."""
+def tell(deployment: Deployment) -> str:
+    """All of it.
+
+    Returns:
+        The id of the person who was forgotten.
+    """
     buy(deployment)
     buy_again(deployment)
+    [(person_id,)] = deployment.rows(f"SELECT id FROM people WHERE email = '{FORGOTTEN}'")
     erase_people(deployment)
+    return str(person_id)
 
 
 def buy(deployment: Deployment) -> None:
@@ -68,9 +74,9 @@ def buy(deployment: Deployment) -> None:
 
 
 def buy_again(deployment: Deployment) -> None:
-    """Forty days later: other titles, one other company, one removed, a new field, a lack of money."""
+    """Forty days later: other titles, another company, one removed, a new field, little money."""
     deployment.clock.advance(timedelta(days=40).total_seconds())
-    deployment.sandbox.configure(generation=1)
+    deployment.sandbox.configure(generation=1, removed_prefixes=("removed",))
     deployment.sandbox.set_faults(Fault("row_patch", value=_moved))
     removed = {"email": REMOVED, "external_id": "removed-later"}
     late = [{"email": f"late{n}@globex.example", "external_id": f"late-{n}"} for n in range(4)]

@@ -1,5 +1,4 @@
-"""A program of another environment in a process of its own: it takes orders and answers, each a line
-of JSON."""
+"""A program of another environment in its own process: orders and answers are lines of JSON."""
 
 from __future__ import annotations
 
