@@ -20,16 +20,16 @@ from amplemarket_source.schema.tables import (
     ERASURES,
     LEADS,
     PEOPLE,
+    PEOPLE_HISTORY,
     PHONE_NUMBERS,
     REJECTS,
     REQUEST_LEADS,
     TABLES,
 )
 
-__all__ = ["AGES", "DIALECT", "HISTORY", "LATEST_RUNS", "counted_columns", "queries"]
+__all__ = ["AGES", "DIALECT", "LATEST_RUNS", "counted_columns", "queries"]
 
 DIALECT: Final = "duckdb"
-HISTORY = "people_history"
 AGES = (7, 30, 90, 180, 365)
 """The days at which one age of answers ends and the next begins."""
 LATEST_RUNS = 30
@@ -107,7 +107,7 @@ FROM (
     lag(title) OVER (PARTITION BY person_id ORDER BY enriched_at, request_key) AS title_before,
     lag(request_key) OVER (PARTITION BY person_id ORDER BY enriched_at, request_key)
       AS request_before
-  FROM {HISTORY}
+  FROM {PEOPLE_HISTORY.name}
 ) AS h
 WHERE h.request_before IS NOT NULL
 GROUP BY h.request_key
@@ -122,7 +122,7 @@ _FIXED: dict[str, tuple[tuple[str, ...], str]] = {
     "phones": ((PHONE_NUMBERS.name,), _PHONES),
     "rejects": ((REJECTS.name,), _REJECTS),
     "erasures": ((ERASURES.name,), _ERASURES),
-    "job_changes": ((HISTORY,), _JOB_CHANGES),
+    "job_changes": ((PEOPLE_HISTORY.name,), _JOB_CHANGES),
 }
 
 

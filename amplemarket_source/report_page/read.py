@@ -11,7 +11,6 @@ import dlt
 
 from amplemarket_source.clock import Clock, SystemClock
 from amplemarket_source.environment import run_environment
-from amplemarket_source.ledger import Ledger
 from amplemarket_source.report_page.figures import (
     Erasures,
     Figures,
@@ -27,6 +26,7 @@ from amplemarket_source.report_page.queries import AGES, DIALECT, queries
 from amplemarket_source.schema.table import Table, as_dlt_knows
 from amplemarket_source.schema.tables import BOOKKEEPING, DATA_TABLES, DECLARED
 from amplemarket_source.settings import SECTIONS
+from amplemarket_source.upgrade import make_ledger
 from amplemarket_source.warehouse.capabilities import name_of
 from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.warehouse.refusals import translated
@@ -72,7 +72,7 @@ def figures(pipeline: dlt.Pipeline, *, clock: Clock | None = None) -> Figures:
         if lacking_at(pipeline, BOOKKEEPING):
             # Of an earlier version: what it lacks is made, as every other command does.
             with Warehouse(pipeline) as warehouse:
-                Ledger(warehouse)
+                make_ledger(warehouse)
         with translated("read", "the tables", pipeline):
             return _read(pipeline, now)
 

@@ -32,6 +32,7 @@ from amplemarket_source.privacy.unfinished import finish_erasures
 from amplemarket_source.run.status import row_counts
 from amplemarket_source.schema.tables import PEOPLE
 from amplemarket_source.settings import parse_age
+from amplemarket_source.upgrade import complete_earlier
 from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.warehouse.lease import exclusive_warehouse
 from amplemarket_source.warehouse.place import described
@@ -112,7 +113,8 @@ def forget(
         # A package that waits may hold the person and would bring them back.
         load_pending(pipeline)
         with exclusive_warehouse(pipeline, clock) as (warehouse, _):
-            ledger = Ledger(warehouse)  # an older version's tables get their new columns
+            ledger = Ledger(warehouse)
+            complete_earlier(warehouse)
             finish_erasures(warehouse, clock.now())
             before = _counts(warehouse)
             if age is None:

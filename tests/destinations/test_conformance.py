@@ -37,6 +37,8 @@ def test_a_first_load_of_nulls_makes_every_table_with_every_column_and_type(
     assert filled == {
         "people": 5,
         "companies": 6,
+        "people_history": 5,
+        "companies_history": 6,
         "leads": 8,
         "enrichment_results": 8,
         "enrichment_requests": 2,
@@ -232,3 +234,30 @@ def test_doctor_writes_reads_and_leaves_nothing(warehouse: TestedWarehouse, tmp_
             assert not client.has_dataset()
             with client.with_staging_dataset():
                 assert not client.has_dataset()
+
+
+@pytest.mark.guarantee("an earlier version's dataset is completed, nothing bought")
+def test_what_an_earlier_version_did_not_record_is_filled_once(scenario: Scenario) -> None:
+    killed, seen = scenario.after("killed"), scenario.after("earlier")
+    deployment, before = scenario.deployment, seen.notes["before"]
+    assert seen.posts == killed.posts
+    for entity, key in (("people", "person_id"), ("companies", "company_id")):
+        rows = {row["id"]: row for row in deployment.table(entity)}
+        assert rows == {row["id"]: row for row in before[entity]}
+        history = deployment.table(f"{entity}_history")
+        assert {row[key]: row["request_key"] for row in history} == {
+            entity_id: row["request_key"] for entity_id, row in rows.items()
+        }
+        assert len(history) == len(rows)
+        assert {row["enriched_at"] for row in history} == {r["enriched_at"] for r in rows.values()}
+    people = {row["id"]: row for row in deployment.table("people")}
+    reached = {row["person_id"] for row in deployment.table("people__phone_numbers")}
+    for row in deployment.table("people_history"):
+        assert row["has_phone"] == (row["person_id"] in reached)
+        assert row["has_email"] == (people[row["person_id"]]["email"] is not None)
+        assert row["headline"] == people[row["person_id"]]["headline"]
+    for name in ("leads", "enrichment_results"):
+        erased = {row["lead_key"] for row in before[name] if row["erased_at"] is not None}
+        assert erased == {r["lead_key"] for r in deployment.table(name) if r["erased_at"]}
+        assert erased
+    assert all(row["first_rejected_at"] for row in deployment.table("rejects"))

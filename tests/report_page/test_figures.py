@@ -117,6 +117,36 @@ def test_tables_of_an_earlier_version_are_read_as_well(
     assert "gender" not in {one.column for one in found.fill}
 
 
+def test_a_job_change_is_another_company_or_another_title_than_the_answer_before(
+    dataset: Callable[[str], Path], tmp_path: Path
+) -> None:
+    (tmp_path / "warehouse.duckdb").write_bytes(
+        (dataset("first run") / "warehouse.duckdb").read_bytes()
+    )
+    with engine.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.execute("USE amplemarket_data")
+        connection.execute(
+            "INSERT INTO enrichment_requests SELECT r.* REPLACE ("
+            "'20261124-again' AS request_key, r.submitted_at + INTERVAL 1 HOUR AS submitted_at) "
+            "FROM enrichment_requests r"
+        )
+        # Of 18 people one has another company, two another title, and one both.
+        connection.execute(
+            "INSERT INTO people_history SELECT h.* REPLACE ('20261124-again' AS request_key,"
+            "  h.enriched_at + INTERVAL 1 HOUR AS enriched_at,"
+            "  CASE WHEN n IN (1, 4) THEN 'elsewhere' ELSE h.company_id END AS company_id,"
+            "  CASE WHEN n IN (2, 3, 4) THEN 'Chief of all' ELSE h.title END AS title) "
+            "FROM (SELECT *, row_number() OVER (ORDER BY person_id) AS n FROM people_history)"
+            " AS numbered JOIN people_history h USING (person_id)"
+        )
+    found = figures(pipeline_at(tmp_path), clock=ManualClock(NOW))
+    assert found.job_changes is not None
+    (change,) = found.job_changes
+    assert (change.seen_again, change.new_company, change.new_title) == (18, 2, 2)
+    # Of a first answer nothing has changed.
+    assert figures(pipeline_at(dataset("first run"))).job_changes == ()
+
+
 def test_a_file_that_somebody_works_in_is_busy(
     dataset: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
