@@ -29,6 +29,7 @@ __all__ = [
     "NO_KEY_NEEDED",
     "SECTIONS",
     "SETTING_NAMES",
+    "ResolvedHere",
     "Settings",
     "parse_age",
     "resolve_settings",
@@ -55,6 +56,12 @@ _FULL_NAME_ONLY: dict[str, type] = {
 _LARGEST_REQUEST = 10_000  # the safer of the guide's two figures (api-notes: batch-size)
 _AGE = re.compile(r"\s*(\d+)\s*([smhdw])\s*")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@configspec
+class ResolvedHere(BaseConfiguration):
+    """Of a dlt source: no field, so dlt injects nothing. It cannot tell a default from what was
+    given (api-notes: dlt-sections)."""
 
 
 @configspec
@@ -164,7 +171,9 @@ def parse_age(text: str, *, setting: str = "age") -> timedelta:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
-def resolve_settings(section: str = SECTIONS[-1], **explicit: Any) -> Settings:
+def resolve_settings(
+    section: str = SECTIONS[-1], made_of: type[Settings] = Settings, **explicit: Any
+) -> Settings:
     """The settings as dlt finds them, with ``explicit`` ones first (``None`` means not given).
 
     Args:
@@ -172,6 +181,7 @@ def resolve_settings(section: str = SECTIONS[-1], **explicit: Any) -> Settings:
             says comes before anything that ``sources.amplemarket`` says, wherever each is written:
             dlt alone would let the environment of the one win over the files of the other
             (api-notes: dlt-sections).
+        made_of: the class of settings, where there are more of them.
 
     Raises:
         SettingsError: a setting is missing or cannot be; the text says where to put it. Also where
@@ -180,7 +190,7 @@ def resolve_settings(section: str = SECTIONS[-1], **explicit: Any) -> Settings:
     """
     given = {name: value for name, value in explicit.items() if value is not None}
     try:
-        own = {} if section == SECTIONS[-1] else _said_in(section)
+        own = {} if section == SECTIONS[-1] else _said_in(section, made_of)
         if "base_url" in own and "api_key" not in {**own, **given}:
             raise SettingsError(
                 f"sources.{section} has a base_url and no api_key, and the key of another section "
@@ -188,7 +198,7 @@ def resolve_settings(section: str = SECTIONS[-1], **explicit: Any) -> Settings:
             )
         found = {**own, **given}
         settings = resolve_configuration(
-            Settings(),
+            made_of(),
             sections=SECTIONS,
             explicit_value={name: found[name] for name in found if name not in _FULL_NAME_ONLY},
         )
@@ -226,10 +236,10 @@ def _named(section: str, name: str) -> Any:
         raise _wrong(name, "the value has the wrong type") from None
 
 
-def _said_in(section: str) -> dict[str, Any]:
+def _said_in(section: str, made_of: type[Settings]) -> dict[str, Any]:
     """What ``sources.<section>`` itself says, in any place where dlt looks."""
     found: dict[str, Any] = {}
-    for name, hint in Settings.get_resolvable_fields().items():
+    for name, hint in made_of.get_resolvable_fields().items():
         accessor = dlt.secrets if name == "api_key" else dlt.config
         found[name] = accessor.get(f"{SECTIONS[0]}.{section}.{name}", extract_inner_hint(hint))
     return {name: value for name, value in found.items() if value is not None}
