@@ -189,9 +189,9 @@ class Enrichment:
 
     def _bounds(self, page: Page) -> tuple[int, int]:
         if page.before is not None:
-            stop = min(self.done, max(0, page.before - self.first_row))
+            stop = min(self.done, max(0, int(page.before) - self.first_row))
             return max(0, stop - page.size), stop
-        after = -1 if page.after is None else page.after - self.first_row
+        after = -1 if page.after is None else int(page.after) - self.first_row
         start = min(self.done, max(0, after + 1))
         return start, min(self.done, start + page.size)
 

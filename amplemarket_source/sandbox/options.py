@@ -24,6 +24,7 @@ __all__ = [
     "SandboxOptions",
     "SystemClock",
     "Variant",
+    "WorkspaceSizes",
     "changed",
     "kind_named",
 ]
@@ -110,6 +111,39 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class WorkspaceSizes:
+    """How much there is in the invented workspace, and what it is drawn from.
+
+    Rows are made when they are asked for, so a million of them are no more than one. A row does
+    not change when a size grows: the new ones come after it.
+
+    Attributes:
+        seed: another one gives other ids, names and times.
+        tasks_per_user, leads_per_list: of each user, and in each lead list.
+        contacts: people who are tasks' and calls' contacts, the first of the searchable ones.
+        people: whom a search can find; lead lists are filled from them too.
+        job_openings_per_company: of any company that is asked for.
+        seconds_between_calls: how far the starts of two calls in a row are apart.
+    """
+
+    seed: int = 0
+    users: int = 25
+    sequences: int = 30
+    mailboxes: int = 45
+    lead_lists: int = 12
+    leads_per_list: int = 130
+    tasks_per_user: int = 24
+    calls: int = 150
+    contacts: int = 400
+    accounts: int = 60
+    excluded_domains: int = 40
+    excluded_emails: int = 60
+    people: int = 2_000
+    job_openings_per_company: int = 3
+    seconds_between_calls: int = 3_600
+
+
+@dataclass(frozen=True)
 class SandboxOptions:
     """Settings of one server; each can be changed while it runs (``POST /_sandbox/options``).
 
@@ -128,7 +162,10 @@ class SandboxOptions:
         insufficient_status: HTTP status of ``insufficient_credits``, which is not documented
             (api-notes: no-credits); 402 is likely, 400 and 403 are possible.
         max_leads: leads (or companies) in one request; 10,000 (api-notes: batch-size).
-        page_size: rows of a page that does not ask for fewer, and the most a page holds.
+        page_size: rows of an enrichment's page that asks for no number, and the most one holds.
+        large_pages: a page size above the endpoint's largest page is ``cut`` to it, served in
+            ``full``, or ``refused`` with 400; the first two are possible (api-notes: page-size).
+        unknown_parameters: query parameters that mean nothing are ``ignored`` or ``refused``.
         pending_finds: how many identical GETs of ``/people/find`` with a reveal say 202 first.
         find_reveals_known_email: ``/people/find`` takes ``email`` together with ``reveal_email``;
             the API refuses that (api-notes: known-email).
@@ -136,7 +173,11 @@ class SandboxOptions:
             addresses, which nobody knows: it is ``accepted`` like any other, the batch is
             ``refused``, or the address is ``omitted`` from the row and not charged.
         gzip: compress answers for clients that accept it.
+        creator_ids: the form of a sequence's ``created_by_user_id``: 40 hexadecimal digits as in
+            its example (``hex``), or the ``uuid`` of the user's own (api-notes: sequence-creator).
+        list_owner: a lead list's ``owner``, an ``email`` or an ``object`` with it.
         variant: what the invented answers look like.
+        workspace: what is in the workspace.
     """
 
     api_keys: tuple[str, ...] = ("sandbox-key",)
@@ -153,11 +194,16 @@ class SandboxOptions:
     insufficient_status: int = 402
     max_leads: int = 10_000
     page_size: int = 100
+    large_pages: Literal["cut", "full", "refused"] = "cut"
+    unknown_parameters: Literal["ignored", "refused"] = "ignored"
     pending_finds: int = 1
     find_reveals_known_email: bool = False
     batch_with_known_email: Literal["accepted", "refused", "omitted"] = "accepted"
     gzip: bool = False
+    creator_ids: Literal["hex", "uuid"] = "hex"
+    list_owner: Literal["email", "object"] = "email"
     variant: Variant = Variant()
+    workspace: WorkspaceSizes = WorkspaceSizes()
 
     @property
     def retry_after_header(self) -> str:
@@ -165,21 +211,28 @@ class SandboxOptions:
         return f"{self.retry_after:g}"
 
 
+_NESTED = ("variant", "workspace")
+
+
 def changed(options: SandboxOptions, changes: Mapping[str, Any]) -> SandboxOptions:
-    """``options`` with some of them changed; the variant's fields count as options.
+    """``options`` with some of them changed; the fields of ``variant`` and of ``workspace`` count
+    as options.
 
     Example::
 
-        changed(SandboxOptions(), {"polls_until_done": 1, "children": "none"})
+        changed(SandboxOptions(), {"polls_until_done": 1, "children": "none", "calls": 1_000_000})
 
     Raises:
         ValueError: there is no such option, or its value has another type.
     """
-    of_variant = options.variant.__dataclass_fields__
-    variant = {name: value for name, value in changes.items() if name in of_variant}
-    own = {name: value for name, value in changes.items() if name not in of_variant}
+    own = dict(changes)
+    for nested in _NESTED:
+        part = getattr(options, nested)
+        fields = {name: own.pop(name) for name in changes if name in part.__dataclass_fields__}
+        if fields:
+            own[nested] = replace(own.get(nested, part), **fields)
     unknown = own.keys() - options.__dataclass_fields__.keys()
     if unknown:
         raise ValueError(f"no such option: {', '.join(sorted(unknown))}")
-    result = replace(options, variant=replace(options.variant, **variant), **own)
+    result = replace(options, **own)
     return msgspec.convert(msgspec.to_builtins(result), SandboxOptions)  # checks the types

@@ -23,6 +23,7 @@ from amplemarket_source.sandbox.options import (
     kind_named,
 )
 from amplemarket_source.sandbox.validation import Batch
+from amplemarket_source.sandbox.workspace import Workspace
 
 __all__ = ["Call", "Sandbox"]
 
@@ -43,6 +44,9 @@ class Sandbox:
         options: settings; see ``SandboxOptions``.
         faults: switches that are on from the start, as ``Fault`` or by name.
         clock: time for the 24-hour rule, the rate limit and ``seconds_until_done``.
+
+    Attributes:
+        workspace: users, tasks, calls and the rest, and how they are changed.
 
     Example::
 
@@ -67,6 +71,7 @@ class Sandbox:
         self._forget_everything()
 
     def _forget_everything(self) -> None:
+        self.workspace = Workspace(lambda: self.options, self.clock)
         self.requests: dict[int, Enrichment] = {}
         self.calls: list[Call] = []
         self._next_row = 1
@@ -76,19 +81,23 @@ class Sandbox:
     # What a test or a user does with it.
 
     def configure(self, **changes: Any) -> None:
-        """Change options by name; the variant's fields (``children="none"``) count as options.
+        """Change options by name; the fields of the variant (``children="none"``) and of the
+        workspace (``calls=10``) count as options. Another ``seed`` makes the workspace anew.
 
         Raises:
             ValueError: there is no such option, or the value has another type.
         """
         self.options = changed(self.options, changes)
+        if self.options.workspace.seed != self.workspace.seed:
+            self.workspace = Workspace(lambda: self.options, self.clock)
 
     def set_faults(self, *faults: FaultLike) -> None:
         """Make these the switches that are on; without any, all are off."""
         self.faults.set(faults)
 
     def reset(self) -> None:
-        """Forget requests, charges and calls, switch all faults off; the options stay."""
+        """Forget requests, charges, calls and what was changed in the workspace, switch all
+        faults off; the options stay."""
         self.account.close()
         self.account = Account(self.clock)
         self.faults.set(())
