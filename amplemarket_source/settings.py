@@ -29,13 +29,19 @@ __all__ = [
     "NO_KEY_NEEDED",
     "SECTIONS",
     "SETTING_NAMES",
+    "WORKSPACE",
+    "WORKSPACE_SETTING_NAMES",
     "ResolvedHere",
     "Settings",
+    "WorkspaceSettings",
     "parse_age",
     "resolve_settings",
+    "resolve_workspace_settings",
 ]
 
 SECTIONS = ("sources", "amplemarket")
+WORKSPACE = "amplemarket_workspace"
+"""The section, and the name, of the source of the workspace."""
 
 LEADS_PER_REQUEST = 2_500
 """25 pages: the POST and the polls weigh little, and a held batch puts little at stake."""
@@ -149,10 +155,41 @@ class Settings(BaseConfiguration):
         return parse_age(self.poll_timeout).total_seconds()
 
 
+@configspec
+class WorkspaceSettings(Settings):
+    """What enrichment's settings say of the API, and two of its own.
+
+    ``calls_overlap`` is an age: calls are read again from so long before the last one known, since
+    notes and dispositions come later. ``companies_dataset`` is where enrichment loads companies.
+    """
+
+    calls_overlap: str = "7d"
+    companies_dataset: str = "amplemarket_data"
+
+    def on_resolved(self) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            SettingsError: naming the setting.
+        """
+        super().on_resolved()
+        parse_age(self.calls_overlap, setting="calls_overlap")
+
+    @property
+    def overlap(self) -> timedelta:
+        return parse_age(self.calls_overlap)
+
+
 SETTING_NAMES: frozenset[str] = frozenset(Settings.__dataclass_fields__) - frozenset(
     BaseConfiguration.__dataclass_fields__
 )
 """The names under ``sources.amplemarket``."""
+
+
+WORKSPACE_SETTING_NAMES = frozenset(
+    {"api_key", "base_url", "requests_per_minute", "calls_overlap", "companies_dataset"}
+)
+"""The names under ``sources.amplemarket_workspace`` that the source and the command take."""
 
 
 def parse_age(text: str, *, setting: str = "age") -> timedelta:
@@ -221,6 +258,19 @@ def resolve_settings(
         raise SettingsError(
             f"sources.{section}.{name or '?'}: the value has the wrong type."
         ) from None
+
+
+def resolve_workspace_settings(**explicit: Any) -> WorkspaceSettings:
+    """The settings as dlt finds them, with ``explicit`` ones first (``None`` means not given).
+
+    What ``sources.amplemarket_workspace`` does not say is taken from ``sources.amplemarket``.
+
+    Raises:
+        SettingsError: as `resolve_settings`.
+    """
+    settings = resolve_settings(WORKSPACE, WorkspaceSettings, **explicit)
+    assert isinstance(settings, WorkspaceSettings)  # noqa: S101 - it is made of that
+    return settings
 
 
 def _named_in(section: str) -> dict[str, Any]:

@@ -14,14 +14,15 @@ from amplemarket_source.environment import keep_values_out_of_logs
 from amplemarket_source.load.follow import follow_loads, mark_sync
 from amplemarket_source.load.streams import selected_streams, stream_resources
 from amplemarket_source.schema.registry import ColumnRegistry
-from amplemarket_source.settings import NO_KEY_NEEDED, ResolvedHere
-from amplemarket_source.streams.report import SyncReport
-from amplemarket_source.streams.session import open_sync
-from amplemarket_source.streams.settings import (
-    SECTION,
-    SETTING_NAMES,
+from amplemarket_source.settings import (
+    NO_KEY_NEEDED,
+    WORKSPACE,
+    WORKSPACE_SETTING_NAMES,
+    ResolvedHere,
     resolve_workspace_settings,
 )
+from amplemarket_source.streams.report import SyncReport
+from amplemarket_source.streams.session import open_sync
 from amplemarket_source.transform.builder import TableBatch
 from amplemarket_source.warehouse.capabilities import disable_adbc
 from amplemarket_source.warehouse.tables import lacking_at
@@ -32,7 +33,7 @@ logger = logging.getLogger("amplemarket")
 
 
 # `Optional`, because dlt evaluates the annotations at run time.
-@dlt.source(name=SECTION, section=SECTION, max_table_nesting=0, spec=ResolvedHere)
+@dlt.source(name=WORKSPACE, section=WORKSPACE, max_table_nesting=0, spec=ResolvedHere)
 def workspace(
     *,
     api_key: Optional[str] = None,  # noqa: UP045
@@ -74,7 +75,7 @@ def workspace(
     """
     keep_values_out_of_logs()
     disable_adbc()
-    given = {name: value for name, value in locals().items() if name in SETTING_NAMES}
+    given = {name: value for name, value in locals().items() if name in WORKSPACE_SETTING_NAMES}
     # What is wrong is said where the source is made; only the key may come later.
     resolve_workspace_settings(**{**given, "api_key": api_key or NO_KEY_NEEDED})
     follow_loads()
@@ -93,7 +94,7 @@ def workspace(
             is_full=full,
             # dlt drops the tables before it loads what is read now.
             knows_nothing=bool(pipeline.refresh or package.get("refresh")),
-        ) as sync:
+        ) as (sync, _):
             yield from sync.batches(registry, load_id)
         if report.failed:
             # dlt calls the run a success whatever was not read.

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from amplemarket_source.api import ListPage
@@ -55,7 +56,7 @@ class Ended:
 Event = tuple[Part, ListPage | Ended | BaseException]
 
 
-def pages_of(parts: Iterable[Part]) -> Iterator[Event]:
+def pages_of(parts: Iterable[Part]) -> Generator[Event, None, None]:
     """The pages of the parts, each part's in order, and how it ended: `Ended`, or by an error.
 
     Example::
@@ -69,10 +70,9 @@ def pages_of(parts: Iterable[Part]) -> Iterator[Event]:
 
     def put(event: Event | None) -> None:
         while not over.is_set():
-            try:
-                return events.put(event, timeout=0.2)
-            except queue.Full:
-                continue
+            with suppress(queue.Full):
+                events.put(event, timeout=0.2)
+                break
 
     def work() -> None:
         while not over.is_set():

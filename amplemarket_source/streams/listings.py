@@ -95,6 +95,11 @@ class Listings:
         self._users: list[str] = []
         self._lists: dict[str, str | None] = {}
         self._statuses: list[str] = []
+        self._shown: dict[str, list[str] | dict[str, str | None]] = {
+            "users": self._users,
+            "lead_lists": self._lists,
+            "task_statuses": self._statuses,
+        }
         self._complete: set[str] = set()
 
     def saw(self, stream: Stream, rows: Sequence[Glimpse]) -> None:
@@ -142,9 +147,7 @@ class Listings:
         """See to it that what another stream is read by was listed, in this sync or now."""
         stream = STREAMS[name]
         if stream.name not in self._complete:
-            {"users": self._users, "lead_lists": self._lists, "task_statuses": self._statuses}[
-                name
-            ].clear()
+            self._shown[name].clear()
             for page in self._pages(stream):
                 self.saw(stream, [glimpse(stream.prepare(row)) for row in page.rows])
             self.ended(stream)
@@ -186,7 +189,7 @@ class Listings:
             self._listed("task_statuses")
         except (NoSuchRoute, NotFound, UnexpectedResponse):
             # Then no status is named: a task in one that nobody knows of must not look deleted.
-            self._statuses = []
+            self._statuses.clear()
         before = {} if self._is_full else self._store.progress(stream.name)
         cursors = {user: moment_of(before.get(user)) for user in self._users}
         known: dict[str, Any] = {
@@ -195,9 +198,8 @@ class Listings:
         }
         times = [time for time in cursors.values() if time is not None]
         if times and len(times) == len(cursors):
-            known["where"] = (
-                "t.finished_on IS NULL OR t.finished_on >= %s OR t.deleted_at IS NOT NULL"
-            )
+            # What is older is not listed, as long as tasks come in the order that they came in.
+            known["where"] = "t.finished_on IS NULL OR t.finished_on >= %s"
             known["parameters"] = (min(times) - 2 * _OVERLAP_OF_TASKS,)
         return Reading(
             [
@@ -226,29 +228,29 @@ class Listings:
                     row.id for row in map(glimpse, page.rows) if isinstance(row.id, str)
                 )
         # What is left of them has come to an end, or is gone.
-        newest, is_whole = cursor, True
+        newest, is_whole, is_ordered = cursor, True, True
         for status in _OVER:
-            ordered: datetime | None = datetime.max.replace(tzinfo=timezone.utc)
+            oldest = datetime.max.replace(tzinfo=timezone.utc)
             for page in self._pages(stream, [("user_id", user), ("status", status)]):
                 yield page
                 for row in map(glimpse, page.rows):
                     still_open.discard(row.id)
                     finished = moment_of(row.finished_on)
+                    is_ordered &= finished is not None and finished <= oldest
                     if finished is not None:
+                        oldest = finished
                         newest = max(newest, finished) if newest else finished
-                        ordered = finished if ordered and finished <= ordered else None
-                    else:
-                        ordered = None
                 if (
                     cursor is not None
-                    and ordered is not None
+                    and is_ordered
                     and not still_open
-                    and ordered < cursor - _OVERLAP_OF_TASKS
+                    and oldest < cursor - _OVERLAP_OF_TASKS
                     and page.next_link is not None
                 ):
                     is_whole = False
                     break
-        return Ended(is_whole, None if newest is None else newest.isoformat())
+        # In any other order nothing tells where to stop.
+        return Ended(is_whole, newest.isoformat() if newest and is_ordered else None)
 
     # Lists
 
@@ -350,7 +352,7 @@ def _unless_gone(pages: Generator[ListPage, None, Ended]) -> Generator[ListPage,
 
 
 def _state_of_list(row: Glimpse) -> str | None:
-    """What moves when the leads of a list do; None where nothing tells, or they are on their way."""
+    """What moves when the leads of a list do; None where nothing tells, or more are to come."""
     if row.updated_at is None or row.status in _MOVING:
         return None
     return orjson.dumps([row.status, row.updated_at]).decode()

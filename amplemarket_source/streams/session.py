@@ -13,10 +13,11 @@ from amplemarket_source.clock import StoppableClock
 from amplemarket_source.errors import Busy
 from amplemarket_source.memory import MemoryBudget
 from amplemarket_source.schema.tables import COMPANIES
+from amplemarket_source.settings import WorkspaceSettings
 from amplemarket_source.streams.catalog import Stream
 from amplemarket_source.streams.report import SyncReport
-from amplemarket_source.streams.settings import WorkspaceSettings
 from amplemarket_source.streams.sync import Sync
+from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.warehouse.lease import exclusive_warehouse
 from amplemarket_source.workbench import Workbench
 from amplemarket_source.working_folder import WorkingFolder
@@ -34,7 +35,7 @@ def open_sync(
     *,
     is_full: bool = False,
     knows_nothing: bool = False,
-) -> Iterator[Sync]:
+) -> Iterator[tuple[Sync, Warehouse]]:
     """Take hold of the destination of ``pipeline`` for one sync, and of a client of the API.
 
     Args:
@@ -62,7 +63,6 @@ def open_sync(
         workbench = stack.enter_context(Workbench(folder))
         memory.add("workbench", workbench.limit)
         stack.callback(memory.remove, "workbench")
-        stack.enter_context(memory.stage("transform"))
         client = stack.enter_context(
             ApiClient(
                 settings.api_key,
@@ -71,10 +71,12 @@ def open_sync(
                 clock=clock,
             )
         )
-        yield Sync(
+        sync = Sync(
+            pipeline,
             streams,
             settings,
             report,
+            memory=memory,
             client=client,
             warehouse=warehouse,
             workbench=workbench,
@@ -83,3 +85,4 @@ def open_sync(
             is_full=is_full,
             knows_nothing=knows_nothing,
         )
+        yield sync, warehouse

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 
+import dlt
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,19 +18,21 @@ import pyarrow.compute as pc
 from amplemarket_source.api import ApiClient, ListPage
 from amplemarket_source.clock import Clock
 from amplemarket_source.errors import ApiError, KeyRefused, SchemaFrozen
+from amplemarket_source.memory import MemoryBudget
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.streams import PROGRESS, stream_table
 from amplemarket_source.schema.table import ARROW_TYPES
 from amplemarket_source.schema.tables import REJECTS
+from amplemarket_source.settings import WorkspaceSettings
 from amplemarket_source.streams.catalog import Stream
 from amplemarket_source.streams.fetching import Ended, Part, pages_of
 from amplemarket_source.streams.listings import Listings, Reading
 from amplemarket_source.streams.report import StreamReport, SyncReport
-from amplemarket_source.streams.settings import WorkspaceSettings
 from amplemarket_source.streams.store import StreamStore, progress_rows
 from amplemarket_source.transform.builder import TableBatch, gathered
 from amplemarket_source.transform.flatten import constant
 from amplemarket_source.transform.listing import Glimpse, ListBuilder, RawRows, glimpse
+from amplemarket_source.warehouse.capabilities import limits_of
 from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.workbench import Workbench
 
@@ -60,6 +63,7 @@ class Sync:
 
     def __init__(
         self,
+        pipeline: dlt.Pipeline,
         streams: Sequence[Stream],
         settings: WorkspaceSettings,
         report: SyncReport,
@@ -67,14 +71,17 @@ class Sync:
         client: ApiClient,
         warehouse: Warehouse,
         workbench: Workbench,
+        memory: MemoryBudget,
         clock: Clock,
         companies: Callable[[], str | None],
         is_full: bool = False,
         knows_nothing: bool = False,
     ) -> None:
+        self._pipeline = pipeline
         self._streams = streams
         self._report = report
         self._workbench = workbench
+        self._memory = memory
         self._warehouse = warehouse
         self._clock = clock
         self._companies = companies
@@ -99,9 +106,11 @@ class Sync:
             Interrupted: the clock was stopped.
         """
         self._workbench.clear("ids_to_ask")
-        for stream in self._streams:
-            self._report.reading = stream.name
-            yield from gathered(self._counted(self._stream(stream, registry, load_id)))
+        registry.limits = limits_of(self._pipeline)
+        with self._memory.stage("transform"):
+            for stream in self._streams:
+                self._report.reading = stream.name
+                yield from gathered(self._counted(self._stream(stream, registry, load_id)))
         self._report.reading = ""
         self._report.new_fields.update(registry.new_fields)
         if registry.refused and registry.contract.is_frozen:
@@ -292,7 +301,8 @@ class Sync:
         every = " UNION ".join(queries)
         if not has_contacts or self._is_full:
             return every
-        return f"SELECT id FROM ({every}) AS met WHERE id NOT IN (SELECT id FROM {self._store.name(contacts)})"
+        known = f"SELECT id FROM {self._store.name(contacts)}"
+        return f"SELECT id FROM ({every}) AS met WHERE id NOT IN ({known})"
 
     def _leave_lists(self) -> None:
         """The leads of lists that are gone have left with them."""
