@@ -31,6 +31,10 @@ from amplemarket_source.transform.values import LONGEST_ID, identity_of
 __all__ = ["Glimpse", "ListBuilder", "RawRows", "glimpse"]
 
 
+_NO_FIELDS = ("_links",)
+"""What a row has that says nothing of it (api-notes: lists)."""
+
+
 class Glimpse(msgspec.Struct):
     """What a sync goes by in a row, before it is read as a whole."""
 
@@ -166,7 +170,7 @@ class ListBuilder:
     def _tolerantly(self, raw: RawRows) -> TableBatch:
         cleaner = FieldCleaner(self._registry)
         text = page_text(raw.rows[0])
-        clean = cleaner.entity(self._table, decode_at(text, 0)[0], key=self._key)
+        clean = cleaner.entity(self._table, decode_at(text, 0)[0], key=self._key, apart=_NO_FIELDS)
         cleaner.settle_new()
         tables: TableBatch = {}
         if clean is not None:
@@ -195,7 +199,9 @@ class ListBuilder:
             "row_hash": pa.array(raw.hashes, pa.string()),
         }
         ids = pa.array(raw.keys, pa.string())
-        return flattener.rows(self._table, rows, ids, self._load_id, given, carried=carried)
+        return flattener.rows(
+            self._table, rows, ids, self._load_id, given, carried=carried, apart=_NO_FIELDS
+        )
 
 
 def _page(rows: Sequence[bytes]) -> bytes:

@@ -34,7 +34,7 @@ The fields of one odd page, each made to fit its column or rejected with its ori
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -188,12 +188,14 @@ class FieldCleaner:
         *,
         key: str = "id",
         nested: Mapping[str, Table] = MappingProxyType({}),
+        apart: Collection[str] = (),
     ) -> dict[str, Any] | None:
         """The object of a row of ``table`` with its lists; None, and a reject, where it is none.
 
         Args:
             key: the field that tells it from others.
             nested: fields that hold an object with a row of its own, and the table of that.
+            apart: fields that say nothing of the row.
         """
         identity = identity_of(value, key)
         if identity is None:
@@ -202,12 +204,12 @@ class FieldCleaner:
         rejects_before = len(self.rejects)
         with self.within(identity) as refused:
             self.reject_replaced(table.name, value)
-            apart = {t.child.path: t for t in children_of(table.name) if t.child is not None}
-            elsewhere = {key, *apart, *nested}
+            lists = {t.child.path: t for t in children_of(table.name) if t.child is not None}
+            elsewhere = {key, *lists, *nested, *apart}
             own = {name: item for name, item in value.items() if name not in elsewhere}
             clean: dict[str, Any] = {key: identity}
             self.add(clean, table, own)
-            for path, child in apart.items():
+            for path, child in lists.items():
                 if value.get(path) is not None:
                     clean[path] = self.child(child, value[path])
             for path, other in nested.items():
