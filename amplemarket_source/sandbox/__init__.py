@@ -12,7 +12,9 @@ One lead always gives one person, in every process: who comes back is computed f
 
 Each module imports only those before it: ``options``, ``identity`` (who a lead is), ``people``
 (invented answers), ``validation``, ``credits``, ``enrichments`` (progress and pages), ``exchange``
-(a call and its answer), ``fault_pages`` and ``faults``, ``state``, ``app``, ``server``.
+(a call and its answer), ``fault_pages`` and ``faults``, ``collection`` (a stream of rows made from
+their numbers), ``population``, ``workspace_rows``, ``workspace_people``, ``workspace``, ``state``,
+``endpoint``, ``listing``, the three modules of endpoints, ``app``, ``server``.
 """
 
 from __future__ import annotations

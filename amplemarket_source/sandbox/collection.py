@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-__all__ = ["ADDED", "Collection", "Keys", "Listing", "Row", "Rows", "hex_keys", "uuid_keys"]
+__all__ = [
+    "ADDED",
+    "Collection",
+    "Keys",
+    "Listing",
+    "Row",
+    "Rows",
+    "drawn",
+    "hex_keys",
+    "salt_of",
+    "uuid_keys",
+]
 
 Row = dict[str, Any]
 Matches = Callable[[Row], bool]
@@ -20,7 +31,8 @@ ADDED = 1 << 31
 """Rows added by hand are numbered from here, beyond any size."""
 
 _EPOCH_MS = 1_704_067_200_000  # 2024-01-01, UTC
-_ODD = 0x9E3779B1
+_BITS = (1 << 64) - 1
+_ODD = 0x9E3779B97F4A7C15
 _INVERSE = pow(_ODD, -1, 1 << 32)
 
 
@@ -32,8 +44,17 @@ class Keys:
     read: Callable[[str], int | None]
 
 
-def _digest(seed: int, stream: str, number: int, size: int) -> bytes:
-    return blake2b(f"{seed}:{stream}:{number}".encode(), digest_size=size).digest()
+def salt_of(seed: int, text: str) -> int:
+    """What sets one stream's numbers apart from another's."""
+    return int.from_bytes(blake2b(f"{seed}:{text}".encode(), digest_size=8).digest(), "big")
+
+
+def drawn(salt: int, number: int) -> int:
+    """A number of 60 bits that looks drawn by lot, always the same of the same two."""
+    mixed = (number * _ODD + salt) & _BITS
+    mixed = (mixed ^ mixed >> 33) * 0xFF51AFD7ED558CCD & _BITS
+    mixed = (mixed ^ mixed >> 33) * 0xC4CEB9FE1A85EC53 & _BITS
+    return mixed >> 4
 
 
 def uuid_keys(seed: int, stream: str) -> Keys:
@@ -45,12 +66,13 @@ def uuid_keys(seed: int, stream: str) -> Keys:
         >>> keys.read(keys.make(7))
         7
     """
-    tag = int.from_bytes(_digest(seed, stream, 0, 2), "big") & 0xFFF
+    salt = salt_of(seed, stream)
+    version = f"7{salt & 0xFFF:03x}"
 
     def make(number: int) -> str:
-        check = int.from_bytes(_digest(seed, stream, number, 4), "big") & 0x3FFFFFFF
-        text = f"{_EPOCH_MS + number * 1000:012x}7{tag:03x}{2 << 62 | number << 30 | check:016x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        time = f"{_EPOCH_MS + number * 1000:012x}"
+        rest = f"{2 << 62 | number << 30 | drawn(salt, number) >> 30:016x}"
+        return f"{time[:8]}-{time[8:]}-{version}-{rest[:4]}-{rest[4:]}"
 
     def read(key: str) -> int | None:
         try:
@@ -64,9 +86,11 @@ def uuid_keys(seed: int, stream: str) -> Keys:
 
 def hex_keys(seed: int, stream: str) -> Keys:
     """Keys of 40 hexadecimal digits, as a sequence has."""
+    salt = salt_of(seed, stream)
 
     def make(number: int) -> str:
-        return f"{number * _ODD & 0xFFFFFFFF:08x}{_digest(seed, stream, number, 16).hex()}"
+        head = number * _ODD & 0xFFFFFFFF
+        return f"{head:08x}{drawn(salt, number) << 4:016x}{drawn(~salt, number) << 4:016x}"
 
     def read(key: str) -> int | None:
         try:
@@ -134,10 +158,9 @@ class Collection:
         key = self.keys.make(number)
         return None if key in self._removed else self._complete(key, self._make(number))
 
-    def named(self, number: int) -> Row:
-        """The row of a number as other rows name it, also where it has been removed since; it
-        lacks ``fields``."""
-        return self._make(number) | self._changed.get(self.keys.make(number), {})
+    def changes(self, number: int) -> Row:
+        """What was changed by hand of the row of a number."""
+        return self._changed.get(self.keys.make(number), {}) if self._changed else {}
 
     def add(self, row: Row, owner: str | None = None) -> Row:
         """A new row, the newest; ``owner`` is whose it is, where rows are listed by an owner."""

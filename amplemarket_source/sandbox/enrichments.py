@@ -209,5 +209,8 @@ class Enrichment:
                     reveal_email=self._reveals_email(lead),
                     reveal_phones=self.reveal_phone_numbers,
                 )
-            rows.append({"id": number, "status": outcome, "result": result, **lead})
+            row = {"id": number, "status": outcome, "result": result, **lead}
+            if result is None and self._variant.missing_result == "absent":
+                del row["result"]
+            rows.append(row)
         return rows

@@ -225,7 +225,7 @@ def row_patch(exchange: Exchange, document: Document, value: Any) -> bool:
     first_row = exchange.enrichment.first_row if exchange.enrichment else 0
     used = False
     for row in document["results"]:
-        if row["result"] is None or wanted not in (None, row["id"] - first_row):
+        if row.get("result") is None or wanted not in (None, row["id"] - first_row):
             continue
         own = orjson.loads(orjson.dumps(row["result"]))  # objects are shared between answers
         row["result"] = spec["function"](own) if "function" in spec else _merged(own, spec["patch"])

@@ -12,6 +12,7 @@ and links of a page is in ``fault_pages``.
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -121,10 +122,9 @@ def _content(make: Callable[[bytes], bytes], **headers: str) -> Apply:
 
 
 def _damaged_gzip(body: bytes) -> bytes:
-    packed = bytearray(gzip.compress(body, compresslevel=1))
-    middle = len(packed) // 2
-    packed[middle : middle + 16] = b"\xff" * 16
-    return bytes(packed[:-8])
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)  # 31: with the head of gzip
+    start = packer.compress(body[: len(body) // 2]) + packer.flush(zlib.Z_FULL_FLUSH)
+    return start + b"\xff" * 16  # a block of a type that there is not
 
 
 def _bomb(exchange: Exchange, value: Any) -> bool:

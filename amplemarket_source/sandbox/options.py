@@ -91,6 +91,13 @@ class Variant:
         children: ``full`` lists, ``fewer`` elements in each list, or ``none``.
         nulls: every field but ``id`` and ``object`` is null, every list and map empty.
         not_found_prefixes, removed_prefixes: see the package's docstring.
+        odd_identifiers: what becomes of a lead with a URL for a domain, or with a LinkedIn URL that
+            is no profile's: nobody is found, the lead is ``refused`` with 400, or it is ``found``
+            all the same (api-notes: domains).
+        missing_result: ``result`` of a row without a person is ``null`` or ``absent``
+            (api-notes: result-row).
+        codes: of industries, ``integers`` or ``strings`` of digits (api-notes: codes).
+        funding_events: a company has that list too, which no text has (api-notes: company-fields).
     """
 
     generation: int = 0
@@ -98,6 +105,10 @@ class Variant:
     nulls: bool = False
     not_found_prefixes: tuple[str, ...] = ("notfound", "missing")
     removed_prefixes: tuple[str, ...] = ("removed", "gdpr")
+    odd_identifiers: Literal["not_found", "refused", "found"] = "not_found"
+    missing_result: Literal["null", "absent"] = "null"
+    codes: Literal["integers", "strings"] = "integers"
+    funding_events: bool = False
 
     @property
     def has_emails(self) -> bool:
@@ -166,7 +177,8 @@ class SandboxOptions:
         large_pages: a page size above the endpoint's largest page is ``cut`` to it, served in
             ``full``, or ``refused`` with 400; the first two are possible (api-notes: page-size).
         unknown_parameters: query parameters that mean nothing are ``ignored`` or ``refused``.
-        pending_finds: how many identical GETs of ``/people/find`` with a reveal say 202 first.
+        pending_finds: how many identical GETs of ``/people/find`` with a reveal say 202 first;
+            clients take the first answer for the last (api-notes: pending-reveal).
         find_reveals_known_email: ``/people/find`` takes ``email`` together with ``reveal_email``;
             the API refuses that (api-notes: known-email).
         batch_with_known_email: what becomes of a lead with ``email`` in a batch that reveals
@@ -196,7 +208,7 @@ class SandboxOptions:
     page_size: int = 100
     large_pages: Literal["cut", "full", "refused"] = "cut"
     unknown_parameters: Literal["ignored", "refused"] = "ignored"
-    pending_finds: int = 1
+    pending_finds: int = 0
     find_reveals_known_email: bool = False
     batch_with_known_email: Literal["accepted", "refused", "omitted"] = "accepted"
     gzip: bool = False

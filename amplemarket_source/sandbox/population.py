@@ -10,7 +10,7 @@ import re
 
 from amplemarket_source.sandbox.identity import COMPANY_POOL, Subject, subject_of
 
-__all__ = ["full_name", "number_of", "subject_at"]
+__all__ = ["address", "full_name", "number_of", "subject_at"]
 
 _FIRST_NAMES = (
     "Ada", "Bruno", "Chiara", "Dario", "Elif", "Farid", "Greta", "Hanna",
@@ -29,7 +29,8 @@ def full_name(seed: int, number: int) -> tuple[str, str]:
     return _FIRST_NAMES[drawn % len(_FIRST_NAMES)], _LAST_NAMES[drawn % len(_LAST_NAMES)]
 
 
-def _address(seed: int, number: int) -> str:
+def address(seed: int, number: int) -> str:
+    """The address of the person of that number."""
     first, last = full_name(seed, number)
     local = f"{first}.{last}".lower()
     return f"{local}.{number}@company-{number % COMPANY_POOL:03d}.example"
@@ -43,7 +44,7 @@ def subject_at(seed: int, number: int) -> Subject:
         >>> subject_at(0, 5).domain
         'company-005.example'
     """
-    return subject_of("people", {"email": _address(seed, number)})
+    return subject_of("people", {"email": address(seed, number)})
 
 
 def number_of(seed: int, email: str) -> int | None:
@@ -52,4 +53,4 @@ def number_of(seed: int, email: str) -> int | None:
     if found is None:
         return None
     number = int(found[1])
-    return number if _address(seed, number) == email.strip().casefold() else None
+    return number if address(seed, number) == email.strip().casefold() else None

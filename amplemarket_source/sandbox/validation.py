@@ -1,7 +1,9 @@
 """What the API refuses, and how it says so (api-notes: lead-keys, batch-size, cancel, error-codes).
 
-The guide and the newer schema differ; the sandbox takes the stricter side each time: no keys
-beside the listed ones anywhere, ``linkedin_url`` and not ``linkedin_id``, at most 10,000 items.
+The guide and the newer schema differ; of a body the stricter side is taken: no keys beside the
+listed ones anywhere, ``linkedin_url`` and not ``linkedin_id``, at most 10,000 items. What public
+clients send and get an answer to is answered, unless an option says otherwise: a page size above
+100, query parameters that mean nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from amplemarket_source.sandbox.identity import odd_fields
 from amplemarket_source.sandbox.options import Kind, KindName, SandboxOptions
 
 __all__ = [
@@ -151,7 +154,7 @@ def read_batch(kind: Kind, body: bytes, options: SandboxOptions) -> Batch:
         problems.append(unsupported(detail, pointer=f"/{key}"))
     else:
         for index, item in enumerate(items):
-            problems += _item_problems(kind, item, f"/{key}/{index}")
+            problems += _item_problems(kind, item, f"/{key}/{index}", options)
     if options.batch_with_known_email == "refused" and not problems:
         problems += _known_emails(items or [], document, pointer="/reveal_email")
     if problems:
@@ -168,7 +171,7 @@ def _known_emails(
     return [unsupported("Nothing to reveal: the e-mail address was given", **source)]
 
 
-def _item_problems(kind: Kind, item: Any, at: str) -> list[dict[str, Any]]:
+def _item_problems(kind: Kind, item: Any, at: str, options: SandboxOptions) -> list[dict[str, Any]]:
     if not isinstance(item, dict):
         return [unsupported("Must be an object", pointer=at)]
     problems = [] if item.keys() <= _KNOWN[kind.name] else _extra_keys(item, kind.identifying, at)
@@ -182,6 +185,11 @@ def _item_problems(kind: Kind, item: Any, at: str) -> list[dict[str, Any]]:
         problems.append(unsupported("Must be an e-mail address", pointer=f"{at}/email"))
     if not problems and not _identifies(kind, item):
         problems.append(missing(_NEEDED[kind.name], pointer=at))
+    if not problems and options.variant.odd_identifiers == "refused":
+        problems += [
+            unsupported("Must be a domain, or the URL of a profile", pointer=f"{at}/{field}")
+            for field in odd_fields(kind.name, item)
+        ]
     return problems
 
 
@@ -275,16 +283,17 @@ def read_find(kind: Kind, query: Iterable[tuple[str, str]], options: SandboxOpti
     Raises:
         BadRequest: with the name of the parameter.
     """
-    given = dict(query)
-    reveals = {
-        name: given.pop(name) for name in _REVEALS if kind.name == "people" and name in given
-    }
-    problems = [
+    query = list(query)
+    reveal_names = _REVEALS if kind.name == "people" else ()
+    problems = unknown_parameters(query, [*kind.identifying, *reveal_names], options)
+    given = {name: text for name, text in query if name in kind.identifying}
+    reveals = {name: text for name, text in query if name in reveal_names}
+    problems += [
         unsupported("Must be true or false", parameter=name)
         for name, value in reveals.items()
         if value not in ("true", "false")
     ]
-    for problem in _item_problems(kind, given, ""):
+    for problem in _item_problems(kind, given, "", options):
         pointer = problem["source"]["pointer"].removeprefix("/")
         source = {"source": {"parameter": pointer}} if pointer else {}
         problems.append({key: problem[key] for key in problem if key != "source"} | source)

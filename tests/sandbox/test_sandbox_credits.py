@@ -95,6 +95,7 @@ def test_a_company_costs_half_a_credit_in_24_hours(api: Api) -> None:
 
 
 def test_a_lookup_with_a_pending_reveal_is_charged_once(api: Api) -> None:
+    api.sandbox.configure(pending_finds=1)
     ada = {"linkedin_url": "linkedin.example/in/ada"}
     query = {**ada, "reveal_email": "true", "reveal_phone_numbers": "true"}
     for _ in range(4):
