@@ -2,7 +2,7 @@
 
 ``{"users": [{...}, ...], "_links": {"self": {"href": "..."}, "next": {"href": "..."}}}``: the key
 of the rows differs, the links do not, and ``next`` is missing on the last page
-(api-notes: workspace-paging). Of a page only the envelope is read; the rows stay bytes.
+(api-notes: lists). Of a page only the envelope is read; the rows stay bytes.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def list_pages(
     """The pages of a list, in order; each is fetched when it is asked for.
 
     No ``page[size]`` is sent unless ``parameters`` has one: what is too large differs from list to
-    list, and what then happens is not known (api-notes: workspace-paging).
+    list, and what then happens is not known (api-notes: lists).
 
     Args:
         collection: the key of the rows.

@@ -28,7 +28,7 @@ def _value(row: bytes) -> bytes:
 
 
 def _owner(row: bytes) -> bytes:
-    """A list whose owner is told by an object, as newer answers do (api-notes: lead-list-owner)."""
+    """A list whose owner is told by an object, as newer answers do (api-notes: workspace-fields)."""
     try:
         found = orjson.loads(row)
     except orjson.JSONDecodeError:
@@ -47,7 +47,7 @@ class Stream:
         path: where it is listed; ``{part}`` stands for what it is read in parts by.
         collection: the key of the rows in a page.
         key: the field by which the API tells rows apart.
-        page_size: where more than the default is known to be taken (api-notes: workspace-paging).
+        page_size: where more than the default is known to be taken (api-notes: lists).
         needs: the stream whose rows say in which parts it is read.
         by_default: read unless others are asked for.
         prepare: makes an object of a row.

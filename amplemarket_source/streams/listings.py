@@ -5,11 +5,11 @@ stream                 read
 =====================  ====================================================================
 most                   whole, in each sync
 ``calls``              whole at first, then from the last one known less ``calls_overlap``:
-                       the only list that can be asked for by time (api-notes: calls-window)
+                       the only list that can be asked for by time (api-notes: lists)
 ``tasks``              of each user: the open ones whole in each sync, then those that are done
                        until all that left the open ones are met and what follows is older than
                        the last one known less an overlap, as long as they come in that order;
-                       else to the end (api-notes: tasks-order)
+                       else to the end (api-notes: order-of-lists)
 ``lead_list_leads``    of each list whose ``updated_at`` or ``status`` moved, or that is not
                        finished
 ``contacts``           those met in the tasks and calls that are new or changed, and those that
