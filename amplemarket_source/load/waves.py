@@ -164,7 +164,7 @@ def load_in_room(
     try:
         _load(pipeline, source, kept)
     except DestinationError as error:
-        if not warehouse.make_room(error):
+        if not warehouse.make_room(error) or not pipeline.has_pending_data:
             raise
         _load(pipeline, None, kept)
 

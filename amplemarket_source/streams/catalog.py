@@ -28,7 +28,7 @@ def _value(row: bytes) -> bytes:
 
 
 def _owner(row: bytes) -> bytes:
-    """A list whose owner is told by an object, as newer answers do (api-notes: workspace-fields)."""
+    """A list whose owner is an object, as in some answers (api-notes: workspace-fields)."""
     try:
         found = orjson.loads(row)
     except orjson.JSONDecodeError:

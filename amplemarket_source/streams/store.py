@@ -24,6 +24,8 @@ from amplemarket_source.workbench import Workbench
 __all__ = ["StreamStore", "progress_rows"]
 
 _ROWS_AT_ONCE = 50_000
+_KEYS_AT_ONCE = 100_000
+"""In one comparison of what is known with what was seen: it has to fit the memory."""
 
 
 class StreamStore:
@@ -124,25 +126,24 @@ class StreamStore:
                 "part": pa.array(parts, pa.string()),
             }
         )
-        with self._workbench.view("listed", listed):
-            # A load has one row for a key, whatever moves between two pages.
+        with self._workbench.view("listed_rows", listed):
+            # A table, whose size DuckDB knows: what is joined with it is only looked through.
             self._workbench.execute(
-                "CREATE OR REPLACE TEMP TABLE first_met AS "
-                "SELECT row_key, min(place) AS place FROM listed "
-                "WHERE row_key IS NOT NULL GROUP BY row_key"
+                "CREATE OR REPLACE TEMP TABLE listed AS SELECT * FROM listed_rows"
             )
-            new = self._workbench.rows(
-                "SELECT l.place FROM listed l LEFT JOIN first_met f USING (row_key) "
-                "WHERE l.row_key IS NULL OR (f.place = l.place "
-                "AND NOT EXISTS (SELECT 1 FROM seen_rows s WHERE s.row_key = l.row_key) "
-                "AND NOT EXISTS (SELECT 1 FROM known_rows k WHERE k.row_key = l.row_key "
-                "AND k.row_hash IS NOT DISTINCT FROM l.row_hash AND NOT k.is_deleted)) "
-                "ORDER BY l.place"
-            )
-            self._workbench.execute(
-                "INSERT INTO seen_rows SELECT row_key, part FROM listed WHERE row_key IS NOT NULL"
-            )
-        return [place for (place,) in new]
+        # A load has one row for a key, whatever moves between two pages.
+        first = self._workbench.rows("SELECT min(place) FROM listed GROUP BY row_key")
+        keyless = self._workbench.rows("SELECT place FROM listed WHERE row_key IS NULL")
+        dropped = self._workbench.rows(
+            "SELECT l.place FROM listed l JOIN seen_rows s ON s.row_key = l.row_key "
+            "UNION ALL SELECT l.place FROM listed l JOIN known_rows k ON k.row_key = l.row_key "
+            "WHERE k.row_hash = l.row_hash AND NOT k.is_deleted"
+        )
+        self._workbench.execute(
+            "INSERT INTO seen_rows SELECT row_key, part FROM listed WHERE row_key IS NOT NULL"
+        )
+        new = {place for (place,) in (*first, *keyless)} - {place for (place,) in dropped}
+        return sorted(new)
 
     def mark_left(self, table: Table, parts: Iterable[str], at: datetime) -> int:
         """Give ``deleted_at`` to what the destination has of the parts and no listing had.
@@ -150,13 +151,20 @@ class StreamStore:
         Returns:
             How many rows that were.
         """
-        with self._workbench.view("whole", pa.table({"part": pa.array(list(parts), pa.string())})):
-            left = self._workbench.table(
-                "SELECT k.row_key FROM known_rows k "
-                "WHERE NOT k.is_deleted AND k.part IN (SELECT part FROM whole) "
-                "AND NOT EXISTS (SELECT 1 FROM seen_rows s WHERE s.row_key = k.row_key)"
-            )
-        return self.mark(table, left.column(0), at)
+        whole = pa.table({"part": pa.array(list(parts), pa.string())})
+        ((count,),) = self._workbench.rows("SELECT count(*) FROM known_rows")
+        portions = 1 + count // _KEYS_AT_ONCE
+        marked = 0
+        for portion in range(portions):
+            some = f"hash(row_key) % {portions} = {portion}"
+            with self._workbench.view("whole", whole):
+                left = self._workbench.table(
+                    "SELECT row_key FROM known_rows WHERE NOT is_deleted "
+                    f"AND part IN (SELECT part FROM whole) AND {some} "
+                    f"EXCEPT SELECT row_key FROM seen_rows WHERE {some}"
+                )
+            marked += self.mark(table, left.column(0), at)
+        return marked
 
     def mark(
         self, table: Table, keys: pa.ChunkedArray, at: datetime, column: str = "_dlt_id"
