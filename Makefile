@@ -14,8 +14,7 @@ test: lint
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
 
 # What `make test` leaves out: every guarantee on every destination, on servers and emulators that
-# are started here; the examples under Airflow and Prefect; runs killed everywhere; upgrades; random
-# sequences.
+# are started here; runs killed everywhere; upgrades; random sequences.
 test-all: .venv/dev
 	$(BIN)/python -m tests.destinations.environments
 	$(BIN)/pytest -n 2 --dist loadgroup -m "slow and not schedulers"

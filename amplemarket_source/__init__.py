@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from amplemarket_source.errors import AmplemarketError
     from amplemarket_source.leads.databases import query_leads
+    from amplemarket_source.report_page import figures
     from amplemarket_source.run.enrichment import enrich, plan, resume
     from amplemarket_source.run.forget import forget
     from amplemarket_source.run.status import settled, status
@@ -35,6 +36,7 @@ __all__ = [
     "AmplemarketError",
     "amplemarket",
     "enrich",
+    "figures",
     "forget",
     "plan",
     "query_leads",
@@ -48,6 +50,7 @@ _HOME = {
     "AmplemarketError": "errors",
     "amplemarket": "source",
     "enrich": "run.enrichment",
+    "figures": "report_page",
     "forget": "run.forget",
     "plan": "run.enrichment",
     "query_leads": "leads.databases",

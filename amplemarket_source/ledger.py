@@ -40,6 +40,7 @@ from importlib.metadata import version
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from amplemarket_source.errors import ExitCode
 from amplemarket_source.model import (
@@ -54,14 +55,15 @@ from amplemarket_source.model import (
 )
 from amplemarket_source.schema.table import Table
 from amplemarket_source.schema.tables import (
-    BOOKKEEPING,
     CHARGES,
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
     ENRICHMENT_RUNS,
     LEADS,
+    REJECTS,
     REQUEST_LEADS,
 )
+from amplemarket_source.upgrade import make_ledger
 from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.warehouse.lease import CheckLease
 from amplemarket_source.workbench import Keys
@@ -90,31 +92,7 @@ class Ledger:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self.warehouse = warehouse
-        lacking = warehouse.lacking((*BOOKKEEPING, REQUEST_LEADS, CHARGES))
-        if ENRICHMENT_RUNS in lacking and REQUEST_LEADS not in lacking:
-            # Of a version that had no record of runs, and no input_kind. Runs come last: a process
-            # that dies before begins anew.
-            warehouse.make(table for table in lacking if table is not ENRICHMENT_RUNS)
-            self._fill_input_kind()
-        if lacking:
-            warehouse.make(lacking)
-
-    def _fill_input_kind(self) -> None:
-        """Of what versions before have recorded, as far as it can still be told."""
-        leads, results = (self.warehouse.name(t.name) for t in (LEADS, ENRICHMENT_RESULTS))
-        self.warehouse.rows(
-            f"UPDATE {leads} SET input_kind = CASE "
-            "WHEN kind = 'companies' AND domain IS NOT NULL THEN 'domain' "
-            "WHEN kind = 'people' AND email IS NOT NULL THEN 'email' "
-            "WHEN linkedin_url IS NOT NULL THEN 'linkedin_url' "
-            "WHEN name IS NOT NULL OR title IS NOT NULL THEN 'name' END "
-            "WHERE input_kind IS NULL"
-        )
-        self.warehouse.rows(
-            f"UPDATE {results} SET input_kind = (SELECT max(l.input_kind) FROM {leads} l "
-            f"WHERE l.kind = {results}.kind AND l.lead_key = {results}.lead_key) "
-            "WHERE input_kind IS NULL"
-        )
+        make_ledger(warehouse)
 
     def load(self, tables: Mapping[Table, Sequence[pa.Table]]) -> None:
         """Load rows of bookkeeping tables, merged by their keys."""
@@ -359,11 +337,27 @@ class Ledger:
         return rows[0] if rows else None
 
     def known_lead_ids(self, kind: Kind, lead_ids: Keys) -> Iterator[pa.Table]:
-        """``lead_id`` of those of the input rows that are recorded, and perhaps of others."""
-        yield from self._about(kind, LEADS, "lead_id", lead_ids)
+        """``lead_id, erased_at`` of those of the input rows that are recorded, and perhaps of
+        others."""
+        yield from self._about(kind, LEADS, "lead_id, erased_at", lead_ids)
+
+    def rejected_before(self, reject_ids: Keys) -> Iterator[pa.Table]:
+        """``reject_id, first_rejected_at`` of those of the rejects that are recorded, and perhaps
+        of others."""
+        yield from self._about(None, REJECTS, "reject_id, first_rejected_at", reject_ids)
+
+    def with_first_times(self, rejects: pa.Table) -> pa.Table:
+        """Rows of ``rejects``; one that was met before has the time when it was met first."""
+        name, keys = "first_rejected_at", rejects.column("reject_id")
+        field, times = rejects.schema.field(name), rejects.column(name)
+        for known in self.rejected_before(Keys(len(keys), lambda: keys)):
+            ids, first = (known.column(index).combine_chunks() for index in range(2))
+            before = first.cast(field.type).take(pc.index_in(keys, value_set=ids))
+            times = pc.coalesce(before, times)
+        return rejects.set_column(rejects.schema.get_field_index(name), field, times)
 
     def _about(
-        self, kind: Kind, table: Table, columns: str, keys: Keys, also: str | None = None
+        self, kind: Kind | None, table: Table, columns: str, keys: Keys, also: str | None = None
     ) -> Iterator[pa.Table]:
         """Columns of a table's rows, the key first, that are about ``keys``.
 
@@ -371,10 +365,12 @@ class Ledger:
         whatever is known.
 
         Args:
+            kind: the rows' kind; None for all.
             also: a condition of further rows.
         """
-        key, name = columns.partition(",")[0], self.warehouse.name(table.name)
-        of_kind = f"FROM {name} WHERE kind = '{kind.name}'"
+        key = columns.partition(",")[0]
+        of_kind = "1 = 1" if kind is None else f"kind = '{kind.name}'"
+        of_kind = f"FROM {self.warehouse.name(table.name)} WHERE {of_kind}"
         if keys.count > _FEW_KEYS:
             ((count,),) = self.warehouse.rows(f"SELECT count(*) {of_kind}")
             if count <= keys.count:

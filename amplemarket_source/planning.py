@@ -279,7 +279,7 @@ def record_plan(
         DestinationError: it could not be recorded; nothing was bought.
     """
     leads = _leads_table(kept)
-    _read_known_leads(workbench, ledger)
+    _read_known_rows(workbench, ledger)
     queries = _queries_of_new_rows(plan, leads, kept, workbench, now)
     with workbench.scratch("plan") as folder:
         with memory.stage("plan"):
@@ -301,9 +301,20 @@ def record_plan(
     return {table.name: counts[table] for table in (leads, REJECTS)}
 
 
-def _read_known_leads(workbench: Workbench, ledger: Ledger) -> None:
-    """Fill ``known_leads`` with those of the ``leads`` that are recorded."""
+_IDENTIFIED_REJECTS = f"""
+    SELECT *, {INPUT_REJECT_ID_SQL} AS reject_id FROM (
+        SELECT *, row_number() OVER (
+            PARTITION BY source, reason, raw ORDER BY position) AS occurrence
+        FROM lead_rejects)"""
+
+
+def _read_known_rows(workbench: Workbench, ledger: Ledger) -> None:
+    """Fill ``known_leads`` and ``known_rejects`` with those of the input that are recorded."""
     workbench.clear("known_leads")
+    workbench.clear("known_rejects")
+    rejects = workbench.keys(f"SELECT reject_id FROM ({_IDENTIFIED_REJECTS})")
+    for chunk in ledger.rejected_before(rejects):
+        workbench.append("known_rejects", chunk)
     for kind in KINDS:
         ids = workbench.keys(f"SELECT lead_id FROM leads WHERE kind = '{kind.name}'")
         for chunk in ledger.known_lead_ids(kind, ids):
@@ -345,24 +356,29 @@ def _queries_of_new_rows(
             SELECT l.lead_id, l.lead_key,
                 CASE WHEN NOT {is_erased} THEN l.external_id END AS external_id,
                 l.kind, l.input_kind, {unless_erased}, {kept}
-                l.first_seen_at, '' AS _dlt_load_id, l.lead_id AS _dlt_id
+                l.first_seen_at,
+                CASE WHEN d.decision = 'suppressed' THEN l.first_seen_at END AS erased_at,
+                '' AS _dlt_load_id, l.lead_id AS _dlt_id
             FROM leads l LEFT JOIN decided d USING (kind, lead_key)
-            WHERE l.lead_id NOT IN (SELECT lead_id FROM known_leads)
+            LEFT JOIN known_leads k USING (lead_id)
+            -- Whoever was erased for the age of the answer alone is told of again.
+            WHERE k.lead_id IS NULL OR k.erased_at IS NOT NULL AND d.decision <> 'suppressed'
             """,
             {},
         ),
         REJECTS: (
             f"""
-            SELECT {INPUT_REJECT_ID_SQL} AS reject_id, stage, reason, source, line,
+            SELECT reject_id, stage, reason, source, line,
                 CASE WHEN NOT is_erased THEN external_id END AS external_id, lead_key,
-                NULL::TEXT AS entity_id, CASE WHEN NOT is_erased THEN raw END AS raw,
+                NULL::TEXT AS entity_id, NULL::TEXT AS request_key,
+                CASE WHEN NOT is_erased THEN raw END AS raw,
+                coalesce(k.first_rejected_at, $now::TIMESTAMPTZ) AS first_rejected_at,
                 $now::TIMESTAMPTZ AS rejected_at, '' AS _dlt_load_id, reject_id AS _dlt_id
             FROM (
                 SELECT *, {quotes_erased} OR coalesce({in_external_id}, false)
-                        OR coalesce(lead_key IN ({_ERASED}), false) AS is_erased,
-                    row_number() OVER (
-                        PARTITION BY source, reason, raw ORDER BY position) AS occurrence
-                FROM lead_rejects)
+                        OR coalesce(lead_key IN ({_ERASED}), false) AS is_erased
+                FROM ({_IDENTIFIED_REJECTS}))
+            LEFT JOIN known_rejects k USING (reject_id)
             """,
             {"now": now},
         ),

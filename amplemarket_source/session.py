@@ -29,6 +29,7 @@ from amplemarket_source.privacy.redact import Suppressions
 from amplemarket_source.privacy.unfinished import finish_erasures
 from amplemarket_source.report import RunReport
 from amplemarket_source.settings import Settings
+from amplemarket_source.upgrade import complete_earlier
 from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.warehouse.lease import CheckLease, exclusive_warehouse
 from amplemarket_source.workbench import Workbench
@@ -107,6 +108,7 @@ def open_session(
         memory.add("workbench", workbench.limit)
         stack.callback(memory.remove, "workbench")
         ledger = Ledger(warehouse)
+        complete_earlier(warehouse)
         finish_erasures(warehouse, clock.now())
         yield Session(
             pipeline=pipeline,

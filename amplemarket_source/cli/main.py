@@ -86,6 +86,11 @@ _COMMANDS = (
         "upkeep",
         "Requests in flight, held and done, and credits so far; the API is not asked.",
     ),
+    LazyCommand(
+        "report",
+        "report",
+        "One page on what was bought, found, held and spent; the API is not asked.",
+    ),
     LazyCommand("cancel", "upkeep", "Cancel a request at the API and load what was done."),
     LazyCommand("release", "upkeep", "Settle a held or expired request."),
     LazyCommand(

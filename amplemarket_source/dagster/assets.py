@@ -13,7 +13,13 @@ from amplemarket_source.dagster.step import SETTLED, LeadList, Step
 from amplemarket_source.errors import SettingsError
 from amplemarket_source.model import COMPANIES, PEOPLE, Kind
 from amplemarket_source.schema.table import Table
-from amplemarket_source.schema.tables import COMPANY_TABLES, PEOPLE_TABLES, TABLES
+from amplemarket_source.schema.tables import (
+    COMPANIES_HISTORY,
+    COMPANY_TABLES,
+    PEOPLE_HISTORY,
+    PEOPLE_TABLES,
+    TABLES,
+)
 from amplemarket_source.settings import SETTING_NAMES
 
 __all__ = ["amplemarket_assets"]
@@ -139,8 +145,11 @@ def _refuse(lists: Mapping[Kind, LeadList], settings: Mapping[str, Any]) -> None
 def _kinds_to_buy(selected: Iterable[str], lists: Mapping[Kind, LeadList]) -> set[Kind]:
     """Whose list a selection of tables needs."""
     kinds = {
-        **{table.name: PEOPLE for table in PEOPLE_TABLES},
-        **{table.name: COMPANIES if COMPANIES in lists else PEOPLE for table in COMPANY_TABLES},
+        **{table.name: PEOPLE for table in (*PEOPLE_TABLES, PEOPLE_HISTORY)},
+        **{
+            table.name: COMPANIES if COMPANIES in lists else PEOPLE
+            for table in (*COMPANY_TABLES, COMPANIES_HISTORY)
+        },
     }
     return {kinds[name] for name in selected if name in kinds} & lists.keys()
 

@@ -5,7 +5,7 @@ What a load does with the answers, each step a stage of its own in `read_request
 1. erase: whoever the API says has been removed leaves the destination before anything else comes,
    and the pages (`amplemarket_source.load.removed`);
 2. flatten: pages become rows of every table (`amplemarket_source.transform.builder`);
-3. keep: no row replaces an answer that a lead had by nothing;
+3. keep: no row replaces an answer that a lead had by nothing, or when a reject was met first;
 4. gather: fewer and larger batches, of which dlt takes one at a time;
 5. price: each request by the vendor's rules, once it is known who was found when;
 6. count: what is left goes into the run's report;
@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from dlt.extract import DltResource
 
 from amplemarket_source.errors import SchemaFrozen
+from amplemarket_source.ledger import Ledger
 from amplemarket_source.load.guard import (
     refuse_outside_a_load,
     refuse_overrides,
@@ -162,6 +163,7 @@ def read_requests(
         batches = builder.batches(completed)
         batches = _erasing_the_removed(session, batches)
         batches = _keeping_answers(session, batches)
+        batches = _keeping_first_times(session.ledger, batches)
         batches = priced(session.ledger, session.workbench, load_id, gathered(batches))
         batches = _counted(session.report, batches)
         yield from keeping_emails(session.warehouse, completed, batches)
@@ -206,6 +208,15 @@ def _keeping_answers(session: Session, batches: Iterable[TableBatch]) -> Iterato
                 at = asked.column("enriched_at")[0].as_py()
                 session.ledger.asked_in_vain(kind, asked.column("lead_key").to_pylist(), at)
         yield {**batch, ENRICHMENT_RESULTS.name: kept}
+
+
+def _keeping_first_times(ledger: Ledger, batches: Iterable[TableBatch]) -> Iterator[TableBatch]:
+    """The batches, in which a reject that was met before keeps the time when it was met first."""
+    for batch in batches:
+        rejects = batch.get(REJECTS.name)
+        if rejects is not None and rejects.num_rows:
+            batch = {**batch, REJECTS.name: ledger.with_first_times(rejects)}
+        yield batch
 
 
 def _counted(report: RunReport, batches: Iterable[TableBatch]) -> Iterator[TableBatch]:

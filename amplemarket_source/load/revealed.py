@@ -26,7 +26,7 @@ from amplemarket_source.warehouse.client import Warehouse
 __all__ = ["keeping_emails"]
 
 _FEW = 500
-"""So many are looked for at once, without asking first whether any address is stored."""
+"""So many are looked for at once, without asking first whether there is anything to find."""
 
 _SCHEMA = pa.schema([("id", pa.string()), ("email", pa.string())])
 
@@ -49,8 +49,7 @@ def keeping_emails(
     if not silent:
         yield from batches
         return
-    # By the API's id, which every row has. Should two requests share one, none loses an address.
-    requests = pa.array([answer.record.request_id for answer in silent], pa.string())
+    requests = pa.array([answer.record.request_key for answer in silent], pa.string())
     latest = max(answer.summary.fetched_at for answer in silent)
     older = [a for a in of_people if a.record.reveal_email and a.summary.fetched_at <= latest]
     told = _told_by(older)
@@ -64,7 +63,7 @@ def keeping_emails(
 
 def _filled(people: pa.Table, silent: pa.Array, told: pa.Table, stored: _Stored) -> pa.Table:
     ids, emails = people.column("id"), people.column("email")
-    is_silent = pc.is_in(people.column("enrichment_request_id"), value_set=silent)
+    is_silent = pc.is_in(people.column("request_key"), value_set=silent)
     wanting = ids.filter(pc.and_(is_silent, pc.is_null(emails)))
     of_load = _rows_of(told, wanting)
     unknown = wanting.filter(pc.invert(pc.is_in(wanting, value_set=_array(of_load, "id"))))
@@ -116,20 +115,32 @@ class _Stored:
         self._has_any: bool | None = None
 
     def emails_of(self, ids: list[str]) -> Iterator[pa.Table]:
-        """``id, email`` of those of the people who have one."""
+        """``id, email`` of those of the people who have one.
+
+        A warehouse is asked for the ids alone first: it bills a column for what is read of it
+        (api-notes: bigquery-bytes), and as a rule the people are new.
+        """
         if not ids or not self._is_worth_asking(len(ids)):
             return
-        table = self._warehouse.name(PEOPLE.name)
-        sql = f"SELECT id, email FROM {table} WHERE email IS NOT NULL AND id IN ({{keys}})"
-        for rows in self._warehouse.read_for(sql, pa.chunked_array([ids])):
-            # Warehouses differ in the case of the names they give back, not in the order.
-            yield rows.rename_columns(_SCHEMA.names).cast(_SCHEMA)
+        table, given = self._warehouse.name(PEOPLE.name), pa.chunked_array([ids])
+        if not self._warehouse.is_one_process:
+            sql = f"SELECT id FROM {table} WHERE id IN ({{keys}})"
+            known = self._warehouse.read_for(sql, given)
+            given = pa.chunked_array(
+                [chunk for part in known for chunk in part.column(0).chunks], pa.string()
+            )
+        if len(given):
+            sql = f"SELECT id, email FROM {table} WHERE email IS NOT NULL AND id IN ({{keys}})"
+            for rows in self._warehouse.read_for(sql, given):
+                # Warehouses differ in the case of the names they give back, not in the order.
+                yield rows.rename_columns(_SCHEMA.names).cast(_SCHEMA)
 
     def _is_worth_asking(self, count: int) -> bool:
         if self._has_table is None:
             self._has_table = self._warehouse.has_table(PEOPLE.name)
         if self._has_table and count > _FEW and self._has_any is None:
+            told = "email IS NOT NULL" if self._warehouse.is_one_process else "1 = 1"
             table = self._warehouse.name(PEOPLE.name)
-            found = self._warehouse.rows(f"SELECT 1 FROM {table} WHERE email IS NOT NULL LIMIT 1")
+            found = self._warehouse.rows(f"SELECT 1 FROM {table} WHERE {told} LIMIT 1")
             self._has_any = bool(found)
         return self._has_table and self._has_any is not False

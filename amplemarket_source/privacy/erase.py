@@ -93,9 +93,9 @@ def erase_meant(warehouse: Warehouse, meant: Meant, *, at: datetime, reason: Rea
     if reason is not None:
         _begin(warehouse, meant, reason)
     _suppress(warehouse, meant, at)
-    _mark(warehouse, meant)
+    _mark(warehouse, meant, at)
     _blank_quotes(warehouse, meant)
-    _blank_leads(warehouse, meant)
+    _blank_leads(warehouse, meant, at)
     for some in portions(meant.people):
         delete_people(warehouse, f"IN ({marks(some)})", *some)
     results = warehouse.name(ENRICHMENT_RESULTS.name)
@@ -136,6 +136,7 @@ def _suppress(warehouse: Warehouse, meant: Meant, at: datetime) -> None:
                 "status": "gdpr_removed",
                 "person_id": people.get(key),
                 "enriched_at": at,
+                "erased_at": at,
                 "_dlt_id": f"people:{key}",
             }
             for key in some
@@ -151,13 +152,17 @@ def untold_columns(warehouse: Warehouse, table: Table, *names: str) -> str:
     return ", ".join(f"{name} = NULL" for name in columns)
 
 
-def _mark(warehouse: Warehouse, meant: Meant) -> None:
+_FIRST_TIME = "erased_at = coalesce(erased_at, %s)"  # an erasure may be finished, or repeated
+
+
+def _mark(warehouse: Warehouse, meant: Meant, at: datetime) -> None:
     results = warehouse.name(ENRICHMENT_RESULTS.name)
     untold = untold_columns(warehouse, ENRICHMENT_RESULTS, "result_id")
     for some in portions(meant.keys):
         warehouse.rows(
-            f"UPDATE {results} SET status = 'gdpr_removed', {untold} "
+            f"UPDATE {results} SET status = 'gdpr_removed', {untold}, {_FIRST_TIME} "
             f"WHERE kind = 'people' AND lead_key IN ({marks(some)})",
+            at,
             *some,
         )
 
@@ -221,14 +226,16 @@ def _blank_quotes(warehouse: Warehouse, meant: Meant) -> None:
         )
 
 
-def _blank_leads(warehouse: Warehouse, meant: Meant) -> None:
+def _blank_leads(warehouse: Warehouse, meant: Meant, at: datetime) -> None:
     leads, untold = (
         warehouse.name(LEADS.name),
         untold_columns(warehouse, LEADS, *PEOPLE.identifying),
     )
     for some in portions(meant.keys):
         warehouse.rows(
-            f"UPDATE {leads} SET {untold} WHERE kind = 'people' AND lead_key IN ({marks(some)})",
+            f"UPDATE {leads} SET {untold}, {_FIRST_TIME} "
+            f"WHERE kind = 'people' AND lead_key IN ({marks(some)})",
+            at,
             *some,
         )
 

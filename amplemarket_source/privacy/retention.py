@@ -23,6 +23,7 @@ from amplemarket_source.schema.tables import (
     ENRICHMENT_RESULTS,
     ERASURES,
     LEADS,
+    PEOPLE_HISTORY,
     REJECTS,
     REQUEST_LEADS,
 )
@@ -91,17 +92,24 @@ def erase_older(ledger: Ledger, *, before: datetime, at: datetime) -> int:
         "%linkedin.com/%",
     )
     warehouse.rows(
-        f"UPDATE {leads} SET {untold_columns(warehouse, LEADS, *PEOPLE.identifying)} "
-        f"WHERE {told_leads}",
+        f"UPDATE {leads} SET erased_at = %s, "
+        f"{untold_columns(warehouse, LEADS, *PEOPLE.identifying)} WHERE {told_leads}",
+        at,
         *times,
     )
     if has_people:
         untold = untold_columns(warehouse, ENRICHMENT_RESULTS, "person_id", "result_id")
         warehouse.rows(
-            f"UPDATE {results} SET {untold} WHERE kind = 'people' AND person_id IN ({old_people})",
+            f"UPDATE {results} SET erased_at = %s, {untold} "
+            f"WHERE kind = 'people' AND person_id IN ({old_people})",
+            at,
             before,
         )
         delete_people(warehouse, f"IN ({old_people})", before)
+    # What an old answer said is as old, also of somebody who was bought again since.
+    warehouse.rows(
+        f"DELETE FROM {warehouse.name(PEOPLE_HISTORY.name)} WHERE enriched_at < %s", before
+    )
     return int(count)
 
 

@@ -216,7 +216,8 @@ class Submitter:
             for item, code in refused
         ]
         # Merged, because the same lead may have been refused by an earlier run.
-        self.ledger.load({REJECTS: [reject_table(rejects, "", self.clock.now())]})
+        rows = reject_table(rejects, smaller.request_key, "", self.clock.now())
+        self.ledger.load({REJECTS: [self.ledger.with_first_times(rows)]})
         self.ledger.leave_out(smaller, keys)
         self.workbench.leave_out(smaller.request_key, keys)
 

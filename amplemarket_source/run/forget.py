@@ -41,6 +41,7 @@ from amplemarket_source.run.status import row_counts
 from amplemarket_source.schema.streams import PROGRESS
 from amplemarket_source.schema.tables import PEOPLE
 from amplemarket_source.settings import WORKSPACE, parse_age
+from amplemarket_source.upgrade import complete_earlier
 from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.warehouse.lease import exclusive_warehouse
 from amplemarket_source.warehouse.place import described
@@ -134,7 +135,8 @@ def forget(
             places = _opened(stack, pipeline, workspace_dataset, clock, with_streams=age is None)
             bought, synced = places
             if bought is not None:
-                Ledger(bought)  # an older version's tables get their new columns
+                Ledger(bought)
+                complete_earlier(bought)
                 finish_erasures(bought, clock.now())
             before = _counts(bought)
             streams = StreamErasure(set())

@@ -1,7 +1,7 @@
 """The ASGI application: routes, key, rate limit, faults, and the ``/_sandbox`` controls.
 
-Below them how an answer travels. What each endpoint does is in ``enrichment_endpoints`` and
-``workspace_endpoints``.
+Below them how an answer travels. What each endpoint does is in ``enrichment_endpoints``,
+``search`` and ``workspace_endpoints``.
 """
 
 from __future__ import annotations
@@ -21,16 +21,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ExceptionHandler, Receive, Scope, Send
 
-from amplemarket_source.sandbox.endpoint import Endpoint
-from amplemarket_source.sandbox.enrichment_endpoints import ENRICHMENT_ENDPOINTS
+from amplemarket_source.sandbox.endpoint import Endpoint, Limit
 from amplemarket_source.sandbox.exchange import Exchange, SandboxResponse, refusal
+from amplemarket_source.sandbox.routes import ENDPOINTS
 from amplemarket_source.sandbox.state import Call, Sandbox
 from amplemarket_source.sandbox.validation import BadRequest
-from amplemarket_source.sandbox.workspace_endpoints import WORKSPACE_ENDPOINTS
 
-__all__ = ["ENDPOINTS", "deliver", "make_app"]
-
-ENDPOINTS = (*ENRICHMENT_ENDPOINTS, *WORKSPACE_ENDPOINTS)
+__all__ = ["deliver", "make_app"]
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -82,7 +79,8 @@ def _decided(sandbox: Sandbox, endpoint: Endpoint, exchange: Exchange) -> Sandbo
     scheme, _, key = exchange.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or key not in sandbox.options.api_keys:
         return refusal(401, "unauthorized", "Unauthorized")
-    wait = sandbox.wait_for_rate()
+    limit = endpoint.limit or Limit(0)
+    wait = sandbox.wait_for_rate(endpoint.path, limit.calls or None, limit.minutes)
     if wait is not None:
         answer = refusal(429, "too_many_requests", "Too Many Requests")  # the code is invented
         answer.headers["Retry-After"] = str(wait)
@@ -118,7 +116,7 @@ def _controls(sandbox: Sandbox) -> list[Route]:
         async def control(request: Request) -> Response:
             try:
                 found = act(request, orjson.loads(await request.body() or b"null"))
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, KeyError) as error:
                 return _json({"error": str(error)}, 400)
             return _json(found, 200)
 
@@ -138,12 +136,16 @@ def _controls(sandbox: Sandbox) -> list[Route]:
         sandbox.configure(**body)
         return asdict(sandbox.options)
 
+    def change_workspace(_: Request, body: Any) -> Any:
+        return sandbox.workspace.apply(**body)
+
     return [
         route("log", "GET", log),
         route("requests", "GET", lambda *_: [call._asdict() for call in sandbox.calls]),
         route("faults", "GET", list_faults),
         route("faults", "POST", set_faults),
         route("options", "POST", configure),
+        route("workspace", "POST", change_workspace),
         route("settle", "POST", lambda *_: sandbox.settle()),
         route("reset", "POST", lambda *_: sandbox.reset()),
     ]

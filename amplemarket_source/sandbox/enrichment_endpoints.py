@@ -1,12 +1,13 @@
-"""The endpoints of enrichment: starting, reading and canceling a request, and the one lookup."""
+"""The endpoints of enrichment and of e-mail validation: starting, reading and canceling a request,
+and the one lookup."""
 
 from __future__ import annotations
 
-from amplemarket_source.sandbox.endpoint import Endpoint, Handler
+from amplemarket_source.sandbox.endpoint import Endpoint, Handler, Limit
 from amplemarket_source.sandbox.enrichments import answer_for
 from amplemarket_source.sandbox.exchange import Exchange, SandboxResponse, insufficient, refusal
 from amplemarket_source.sandbox.identity import lead_identity, subject_of
-from amplemarket_source.sandbox.options import COMPANIES, PEOPLE, Kind
+from amplemarket_source.sandbox.options import COMPANIES, PEOPLE, VALIDATIONS, Kind
 from amplemarket_source.sandbox.state import Sandbox
 from amplemarket_source.sandbox.validation import (
     Paging,
@@ -24,8 +25,9 @@ def _account_info(sandbox: Sandbox, _: Exchange) -> SandboxResponse:
     return SandboxResponse(200, {"id": options.account_id, "name": options.account_name})
 
 
-def _paging(sandbox: Sandbox) -> Paging:
-    return Paging(sandbox.options.page_size, sandbox.options.page_size, cursor="[0-9]{1,18}")
+def _paging(sandbox: Sandbox, kind: Kind) -> Paging:
+    size = sandbox.options.page_size
+    return Paging(size, size, cursor=".+" if kind is VALIDATIONS else "[0-9]{1,18}")
 
 
 def _start(kind: Kind) -> Handler:
@@ -35,7 +37,7 @@ def _start(kind: Kind) -> Handler:
             return insufficient(sandbox.options)
         enrichment = sandbox.accept(kind, batch)
         exchange.enrichment = enrichment
-        page = read_page([], _paging(sandbox), sandbox.options)
+        page = read_page([], _paging(sandbox, kind), sandbox.options)
         return SandboxResponse(202, enrichment.document(page), {"Location": enrichment.path})
 
     return start
@@ -44,20 +46,25 @@ def _start(kind: Kind) -> Handler:
 def _read(sandbox: Sandbox, exchange: Exchange) -> SandboxResponse:
     if exchange.enrichment is None:
         return _no_such_request()
-    page = read_page(exchange.query, _paging(sandbox), sandbox.options)
+    paging = _paging(sandbox, exchange.enrichment.kind)
+    page = read_page(exchange.query, paging, sandbox.options)
     exchange.enrichment.poll(sandbox.options)
     headers = {}
     if exchange.enrichment.is_open:
         headers["Retry-After"] = sandbox.options.retry_after_header
+    else:
+        exchange.rows_key = "results"
     return SandboxResponse(200, exchange.enrichment.document(page), headers)
 
 
 def _cancel(sandbox: Sandbox, exchange: Exchange) -> SandboxResponse:
     if exchange.enrichment is None:
         return _no_such_request()
-    page = read_page(exchange.query, _paging(sandbox), sandbox.options)
+    paging = _paging(sandbox, exchange.enrichment.kind)
+    page = read_page(exchange.query, paging, sandbox.options)
     read_cancel(exchange.body)
     exchange.enrichment.cancel(sandbox.options)
+    exchange.rows_key = "results"
     return SandboxResponse(200, exchange.enrichment.document(page))
 
 
@@ -110,16 +117,19 @@ def _find(kind: Kind) -> Handler:
 
 def _of_kind(kind: Kind) -> tuple[Endpoint, ...]:
     one = f"{kind.path}/{{number:path}}"
+    what = "order of validations" if kind is VALIDATIONS else f"enrichment of {kind.name}"
     return (
-        Endpoint("POST", kind.path, _start(kind), f"starts an enrichment of {kind.name}", kind),
+        Endpoint("POST", kind.path, _start(kind), f"starts an {what}", kind),
         Endpoint("GET", one, _read, "reads it, and its results page by page", kind),
         Endpoint("PATCH", one, _cancel, "cancels it", kind),
-        Endpoint("GET", f"/{kind.name}/find", _find(kind), "one lookup", kind),
     )
 
 
 ENRICHMENT_ENDPOINTS = (
     Endpoint("GET", "/account-info", _account_info, "the account behind the key"),
     *_of_kind(PEOPLE),
+    Endpoint("GET", "/people/find", _find(PEOPLE), "one person", limit=Limit(350)),
     *_of_kind(COMPANIES),
+    Endpoint("GET", "/companies/find", _find(COMPANIES), "one company"),
+    *_of_kind(VALIDATIONS),
 )

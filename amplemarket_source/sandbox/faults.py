@@ -277,8 +277,8 @@ _ROWS: tuple[_Row, ...] = (
     ("echo_partial", "document", _POLL, pages.echo_partial,
      "rows echo only the first field that was sent"),
     ("row_patch", "document", _POLL, pages.row_patch,
-     'people changed (value: {"patch": JSON merge patch, "index": n-th row of the request, '
-     "all without it}; in Python also a function from Person to anything)"),
+     'people changed, or the rows of a list (value: {"patch": JSON merge patch, "index": n-th row '
+     "of the request or page, all without it}; in Python also a function of the Person or row)"),
 )  # fmt: skip
 
 FAULTS: dict[str, FaultSpec] = {

@@ -161,14 +161,14 @@ def subject_of(kind: KindName, lead: Mapping[str, str]) -> Subject:
         if "domain" in fields:
             return replace(company_subject(fields["domain"]), is_odd="domain" in odd)
         url = fields.get("linkedin_url", "")
-        found = company_subject(_company_of_slug(_slug(url)))
+        found = company_subject(_company_of_slug(url.rsplit("/", 1)[-1]))
         return replace(found, linkedin_url=_asked(url, found), is_odd=bool(odd))
     if "email" in fields:
         local, _, host = fields["email"].rpartition("@")
         return _person(_decoded(local), host)
     if "linkedin_url" in fields:
         url = fields["linkedin_url"]
-        found = _person(*_person_of_slug(_slug(url)))
+        found = _person(*_person_of_slug(url.rsplit("/", 1)[-1]))
         return replace(found, linkedin_url=_asked(url, found), is_odd="linkedin_url" in odd)
     domain = fields.get("company_domain") or _domain_of_name(fields.get("company_name", ""))
     if "name" in fields:
@@ -196,6 +196,7 @@ def company_subject(domain: str) -> Subject:
 
 
 def _company_of_slug(slug: str) -> str:
+    slug = _unquoted(slug)
     return slug if "." in slug else _domain_of_name(slug)
 
 
@@ -205,7 +206,7 @@ def _domain_of_name(name: str) -> str:
 
 def _person(handle: str, domain: str) -> Subject:
     is_pooled = domain.startswith("company-") and domain == _pooled(handle)
-    slug = handle if is_pooled else f"{handle}{_AT}{domain}"
+    slug = _quoted(handle) if is_pooled else f"{_quoted(handle)}{_AT}{_quoted(domain, '_')}"
     entity_id, seed = _identified(
         f"linkedin:{handle}@" if is_pooled else f"email:{handle}@{domain}"
     )
@@ -215,13 +216,14 @@ def _person(handle: str, domain: str) -> Subject:
         handle=handle,
         domain=domain,
         email=f"{_encoded(handle)}@{domain}",
-        linkedin_url=f"https://{LINKEDIN}/in/{_quoted(slug)}",
+        linkedin_url=f"https://{LINKEDIN}/in/{slug}",
         steered_by=handle,
     )
 
 
 def _person_of_slug(slug: str) -> tuple[str, str]:
-    handle, _, domain = slug.rpartition(_AT)
+    handle, domain = (_unquoted(part) for part in slug.rpartition(_AT)[::2])
+    slug = _unquoted(slug)
     return (handle, domain) if handle and domain else (slug, _pooled(slug))
 
 
@@ -239,10 +241,6 @@ def _somebody(title: str, domain: str) -> str:
 _LAST_NAMES = ("almeida", "berg", "costa", "dubois", "eze", "fischer", "haddad", "ito")
 
 
-def _slug(url: str) -> str:
-    return unquote(url.rsplit("/", 1)[-1], errors="surrogatepass")
-
-
 def _asked(url: str, found: Subject) -> str:
     """The URL that a profile was asked for by, with the host it lacks, or else its own."""
     if "." not in url.partition("/")[0]:
@@ -250,8 +248,13 @@ def _asked(url: str, found: Subject) -> str:
     return f"https://{url}"
 
 
-def _quoted(slug: str) -> str:
-    return quote(slug, safe="", errors="surrogatepass")
+def _quoted(text: str, also: str = "") -> str:
+    quoted = quote(text, safe="", errors="surrogatepass")
+    return quoted.replace(also, f"%{ord(also):02x}") if also else quoted
+
+
+def _unquoted(text: str) -> str:
+    return unquote(text, errors="surrogatepass")
 
 
 def _encoded(handle: str) -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "COMPANIES",
     "KINDS",
     "PEOPLE",
+    "VALIDATIONS",
     "Clock",
     "Kind",
     "KindName",
@@ -29,12 +30,12 @@ __all__ = [
     "kind_named",
 ]
 
-KindName = Literal["people", "companies"]
+KindName = Literal["people", "companies", "email_validations"]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What can be enriched: its path, the array of the POST, its fields, and its price."""
+    """What can be asked for in batches: its path, the array of the POST, its fields, its price."""
 
     name: KindName
     path: str
@@ -53,7 +54,8 @@ PEOPLE = Kind(
 COMPANIES = Kind(
     "companies", "/companies/enrichment-requests", "companies", ("domain", "linkedin_url"), 0.5
 )
-KINDS = (PEOPLE, COMPANIES)
+VALIDATIONS = Kind("email_validations", "/email-validations", "emails", ("email",), 1.0)
+KINDS = (PEOPLE, COMPANIES, VALIDATIONS)
 
 
 def kind_named(name: KindName) -> Kind:
@@ -125,14 +127,16 @@ class Variant:
 class WorkspaceSizes:
     """How much there is in the invented workspace, and what it is drawn from.
 
-    Rows are made when they are asked for, so a million of them are no more than one. A row does
-    not change when a size grows: the new ones come after it.
+    Rows are made when they are asked for, so a million of them are no more than one. A stream's
+    rows stay as they are when it grows: the new ones come after them.
 
     Attributes:
         seed: another one gives other ids, names and times.
+        users, sequences, mailboxes, lead_lists, calls, accounts: how many there are.
+        excluded_domains, excluded_emails: how many there are.
         tasks_per_user, leads_per_list: of each user, and in each lead list.
         contacts: people who are tasks' and calls' contacts, the first of the searchable ones.
-        people: whom a search can find; lead lists are filled from them too.
+        people: whom a search can find.
         job_openings_per_company: of any company that is asked for.
         seconds_between_calls: how far the starts of two calls in a row are apart.
     """
@@ -166,13 +170,19 @@ class SandboxOptions:
         seconds_until_done: when set, time decides instead, by the injected clock.
         retry_after: seconds in ``Retry-After`` while a request is not finished.
         requests_per_minute: answered per ``window_seconds``, the rest is 429; 500 is documented
-            (api-notes: rate-limit). None switches the limit off.
+            (api-notes: rate-limit). None switches it off, and with it the limits of single
+            endpoints: 350 of ``/people/find``, 300 of a search, 50 recordings an hour.
         window_seconds: the sliding window; shorter than a minute makes a test shorter.
         latency: seconds before each answer.
         email_credits, phone_credits: what the account may spend in all; None is without end.
         insufficient_status: HTTP status of ``insufficient_credits``, which is not documented
             (api-notes: no-credits); 402 is likely, 400 and 403 are possible.
         max_leads: leads (or companies) in one request; 10,000 (api-notes: batch-size).
+        max_emails: addresses in one order of validations; 100,000 (api-notes: email-validations).
+        validations_per_hour: when set, this many addresses are validated in an hour of the clock;
+            15,000 is documented. Else polls (or ``seconds_until_done``) decide, as of the others.
+        search_costs: a search takes half a credit for each row, as the vendor's own tools say;
+            clients measured that it is free (api-notes: search).
         page_size: rows of an enrichment's page that asks for no number, and the most one holds.
         large_pages: a page size above the endpoint's largest page is ``cut`` to it, served in
             ``full``, or ``refused`` with 400; the first two are possible (api-notes: page-size).
@@ -205,6 +215,9 @@ class SandboxOptions:
     phone_credits: float | None = None
     insufficient_status: int = 402
     max_leads: int = 10_000
+    max_emails: int = 100_000
+    validations_per_hour: int | None = None
+    search_costs: bool = False
     page_size: int = 100
     large_pages: Literal["cut", "full", "refused"] = "cut"
     unknown_parameters: Literal["ignored", "refused"] = "ignored"

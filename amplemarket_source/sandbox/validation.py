@@ -16,13 +16,14 @@ from typing import Any
 import orjson
 
 from amplemarket_source.sandbox.identity import odd_fields
-from amplemarket_source.sandbox.options import Kind, KindName, SandboxOptions
+from amplemarket_source.sandbox.options import VALIDATIONS, Kind, KindName, SandboxOptions
 
 __all__ = [
     "BadRequest",
     "Batch",
     "Page",
     "Paging",
+    "json_object",
     "missing",
     "read_batch",
     "read_cancel",
@@ -88,7 +89,7 @@ class Paging:
 
     def is_paging(self, name: str) -> bool:
         """Whether a query parameter belongs to paging, rightly or not."""
-        return name.startswith("page") or name == self.size_name
+        return name == "page" or name.startswith("page[") or name == self.size_name
 
 
 def _problem(code: str, title: str, detail: str, **source: str) -> dict[str, Any]:
@@ -117,7 +118,12 @@ def _extra_keys(given: Mapping[str, Any], known: Iterable[str], at: str) -> list
     ]
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
+    """A body that is an object.
+
+    Raises:
+        BadRequest: it is anything else.
+    """
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -133,7 +139,7 @@ def read_batch(kind: Kind, body: bytes, options: SandboxOptions) -> Batch:
     Raises:
         BadRequest: with a JSON pointer such as ``/leads/3/email`` for each problem.
     """
-    document = _json_object(body)
+    document = json_object(body)
     key = kind.payload_key
     reveals = _REVEALS if kind.name == "people" else ()
     problems = _extra_keys(document, (key, *reveals), "")
@@ -142,6 +148,7 @@ def read_batch(kind: Kind, body: bytes, options: SandboxOptions) -> Batch:
         for name in reveals
         if not isinstance(document.get(name, False), bool)
     ]
+    most = options.max_emails if kind is VALIDATIONS else options.max_leads
     items = document.get(key)
     if key not in document:
         problems.append(missing(f"{key} is required", pointer=f"/{key}"))
@@ -149,8 +156,8 @@ def read_batch(kind: Kind, body: bytes, options: SandboxOptions) -> Batch:
         problems.append(unsupported("Must be an array", pointer=f"/{key}"))
     elif not items:
         problems.append(unsupported(f"{key} must not be empty", pointer=f"/{key}"))
-    elif len(items) > options.max_leads:
-        detail = f"Number of {key} exceeds {options.max_leads} limit"
+    elif len(items) > most:
+        detail = f"Number of {key} exceeds {most} limit"
         problems.append(unsupported(detail, pointer=f"/{key}"))
     else:
         for index, item in enumerate(items):
@@ -174,7 +181,8 @@ def _known_emails(
 def _item_problems(kind: Kind, item: Any, at: str, options: SandboxOptions) -> list[dict[str, Any]]:
     if not isinstance(item, dict):
         return [unsupported("Must be an object", pointer=at)]
-    problems = [] if item.keys() <= _KNOWN[kind.name] else _extra_keys(item, kind.identifying, at)
+    known = frozenset(kind.identifying)
+    problems = [] if known.issuperset(item) else _extra_keys(item, known, at)
     problems += [
         unsupported("Must be a string", pointer=f"{at}/{field}")
         for field, value in item.items()
@@ -193,21 +201,16 @@ def _item_problems(kind: Kind, item: Any, at: str, options: SandboxOptions) -> l
     return problems
 
 
-_KNOWN: dict[KindName, frozenset[str]] = {
-    "people": frozenset(
-        ("email", "linkedin_url", "company_domain", "company_name", "name", "title")
-    ),
-    "companies": frozenset(("domain", "linkedin_url")),
-}
 _NEEDED: dict[KindName, str] = {
     "people": "Needs email, or linkedin_url, or name or title with company_domain or company_name",
     "companies": "Needs domain or linkedin_url",
+    "email_validations": "Needs email",
 }
 
 
 def _identifies(kind: Kind, item: Mapping[str, str]) -> bool:
     given = {field for field, value in item.items() if value.strip()}
-    if kind.name == "companies":
+    if kind.name != "people":
         return bool(given)
     return bool(
         given & {"email", "linkedin_url"}
@@ -221,7 +224,7 @@ def read_cancel(body: bytes) -> None:
     Raises:
         BadRequest: it is anything else.
     """
-    document = _json_object(body)
+    document = json_object(body)
     problems = _extra_keys(document, ("status",), "")
     if "status" not in document:
         problems.append(missing("status is required", pointer="/status"))
@@ -273,7 +276,7 @@ def unknown_parameters(
     return [
         unsupported("Unknown parameter", parameter=name)
         for name, _ in query
-        if name not in allowed and not name.startswith("page") and name != "size"
+        if name not in allowed and name not in ("page", "size") and not name.startswith("page[")
     ]
 
 

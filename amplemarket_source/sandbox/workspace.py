@@ -205,6 +205,33 @@ class Workspace:
         row."""
         self.streams[stream].fields[name] = value
 
+    def apply(
+        self, change: str, stream: Stream, key: str | None = None, **fields: Any
+    ) -> dict[str, Any]:
+        """A change by its name, as ``POST /_sandbox/workspace`` takes it.
+
+        Example::
+
+            workspace.apply("change", "users", "0190...", status="inactive")
+
+        Raises:
+            ValueError: there is no such change.
+            KeyError: there is no such stream or row.
+        """
+        if stream not in self.streams:
+            raise KeyError(f"no such stream: {stream}")
+        if change == "add":
+            return self.add(stream, **fields)
+        if change == "add_field":
+            for name, value in fields.items():
+                self.add_field(stream, name, value)
+            return fields
+        if key is None or change not in ("change", "remove"):
+            raise ValueError("change: add, change, remove (these two with a key) or add_field")
+        return (
+            self.remove(stream, key) if change == "remove" else self.change(stream, key, **fields)
+        )
+
     # What the endpoints ask of it.
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from amplemarket_source.sandbox.collection import Row
-from amplemarket_source.sandbox.endpoint import Endpoint, Handler
+from amplemarket_source.sandbox.endpoint import Endpoint, Handler, Limit
 from amplemarket_source.sandbox.exchange import Exchange, SandboxResponse, refusal
 from amplemarket_source.sandbox.identity import subject_of
 from amplemarket_source.sandbox.listing import (
@@ -286,7 +286,13 @@ WORKSPACE_ENDPOINTS = (
         _stream("dispositions", {}, stream="call_dispositions"),
         "how a call can end",
     ),
-    Endpoint("GET", "/calls/{key}/recording", _recording, "the audio of a call"),
+    Endpoint(
+        "GET",
+        "/calls/{key}/recording",
+        _recording,
+        "the audio of a call, 50 an hour",
+        limit=Limit(50, minutes=60),
+    ),
     Endpoint("GET", "/tasks", _tasks, "the tasks of one user; user_id is required"),
     Endpoint(
         "GET",

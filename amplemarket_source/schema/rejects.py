@@ -79,8 +79,14 @@ def with_lead_keys(rejects: Iterable[Reject], matched: pa.Table) -> list[Reject]
     return [replace(reject, lead_key=keys.get(reject.result_id)) for reject in rejects]
 
 
-def reject_table(rejects: Iterable[Reject], load_id: str, at: datetime) -> pa.Table:
-    """Rows of ``rejects``, one for each distinct reject."""
+def reject_table(
+    rejects: Iterable[Reject], request_key: str | None, load_id: str, at: datetime
+) -> pa.Table:
+    """Rows of ``rejects``, one for each distinct reject.
+
+    Args:
+        request_key: of the request in whose answer they stood; None for what a list had.
+    """
     rows: dict[str, dict[str, Any]] = {}
     for reject in rejects:
         key = reject.reject_id
@@ -90,7 +96,9 @@ def reject_table(rejects: Iterable[Reject], load_id: str, at: datetime) -> pa.Ta
             "reason": reject.reason,
             "lead_key": reject.lead_key,
             "entity_id": reject.entity_id,
+            "request_key": request_key,
             "raw": reject.raw,
+            "first_rejected_at": at,
             "rejected_at": at,
             "_dlt_load_id": load_id,
             "_dlt_id": key,

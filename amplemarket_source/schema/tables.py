@@ -16,6 +16,7 @@ from amplemarket_source.schema.table import Child, Column, Table
 __all__ = [
     "BOOKKEEPING",
     "CHARGES",
+    "COMPANIES_HISTORY",
     "COMPANY_TABLES",
     "DATA_TABLES",
     "DECLARED",
@@ -23,9 +24,11 @@ __all__ = [
     "ENRICHMENT_RESULTS",
     "ENRICHMENT_RUNS",
     "ERASURES",
+    "HISTORIES",
     "LEADS",
     "LINEAGE",
     "LOCK",
+    "PEOPLE_HISTORY",
     "PEOPLE_TABLES",
     "PHONE_NUMBERS",
     "REJECTS",
@@ -35,9 +38,10 @@ __all__ = [
 ]
 
 _LINEAGE = (
+    Column("request_key", description="The enrichment request that answered", own=True),
     Column(
         "enrichment_request_id",
-        description="The API's enrichment request that answered",
+        description="The API's id of that request, null for find",
         own=True,
     ),
     Column("enriched_at", "timestamp", "When the answer was fetched, UTC", own=True),
@@ -159,6 +163,51 @@ COMPANY_TABLES: tuple[Table, ...] = (
     _labels("companies", "company_id", "job_function_headcount"),
 )
 
+
+def _history(entity: str, key: str, *columns: Column) -> Table:
+    """Answers about an entity: one for each request that found it, never updated.
+
+    Narrow on purpose: what tells a change, and nothing to reach a person by. Every answer has its
+    row, also one that a newer answer of the same load has overtaken.
+    """
+    return Table(
+        name=f"{entity}_history",
+        description=f"An answer about {entity}, kept when a newer one comes.",
+        columns=(
+            Column(key, description=f"The row of {entity} it tells of", nullable=False),
+            Column(
+                "request_key", description="The enrichment request that answered", nullable=False
+            ),
+            Column("enriched_at", "timestamp", "When the answer was fetched, UTC"),
+            *columns,
+            *DLT,
+        ),
+        key=(key, "request_key"),
+        references=(((key,), entity, ("id",)),),
+    )
+
+
+PEOPLE_HISTORY = _history(
+    "people",
+    "person_id",
+    *texts("title", "headline", personal=True),
+    Column("company_id", description="The company the person worked for then"),
+    Column("current_position_start_date", personal=True),
+    Column("location_details__country"),
+    Column("has_email", "bool", "The answer brought an e-mail address"),
+    Column("has_phone", "bool", "The answer brought a phone number"),
+)
+
+COMPANIES_HISTORY = _history(
+    "companies",
+    "company_id",
+    Column("estimated_number_of_employees", "bigint", "Estimated number of employees"),
+    Column("followers", "bigint", "Followers on LinkedIn"),
+    Column("revenue", "bigint", "Annual revenue"),
+    Column("total_funding", "bigint", "Total funding"),
+    Column("latest_funding_stage"),
+)
+
 _INPUT_KIND = "What identified it: email, linkedin_url, name or domain; stays when it is erased"
 
 LEADS = Table(
@@ -175,6 +224,7 @@ LEADS = Table(
         *texts("name", "title", personal=True),
         Column("domain"),
         Column("first_seen_at", "timestamp", "When the row was first seen, UTC"),
+        Column("erased_at", "timestamp", "When whom it told of was erased, UTC"),
         *DLT,
     ),
     key=("lead_id",),
@@ -198,6 +248,7 @@ ENRICHMENT_RESULTS = Table(
             "timestamp",
             "When the answer was fetched, UTC; null for a lead whose request ended early",
         ),
+        Column("erased_at", "timestamp", "When whom it told of was erased, UTC"),
         Column("reveal_email", "bool", "The request asked for e-mail addresses"),
         Column("reveal_phone_numbers", "bool", "The request asked for phone numbers"),
         *DLT,
@@ -286,8 +337,10 @@ REJECTS = Table(
         Column("external_id", description="Of an input row: the user's own key, untouched"),
         Column("lead_key"),
         Column("entity_id", description="The person or company concerned"),
+        Column("request_key", description="The enrichment request whose answer it stood in"),
         Column("raw", description="The original", personal=True),
-        Column("rejected_at", "timestamp"),
+        Column("first_rejected_at", "timestamp", "When it was met first, UTC"),
+        Column("rejected_at", "timestamp", "When it was met last, UTC"),
         *DLT,
     ),
     key=("reject_id",),
@@ -344,6 +397,7 @@ LOCK = Table(
 )
 
 DATA_TABLES: tuple[Table, ...] = (*PEOPLE_TABLES, *COMPANY_TABLES)
+HISTORIES: tuple[Table, ...] = (PEOPLE_HISTORY, COMPANIES_HISTORY)
 BOOKKEEPING: tuple[Table, ...] = (
     LEADS,
     ENRICHMENT_RESULTS,
@@ -352,7 +406,7 @@ BOOKKEEPING: tuple[Table, ...] = (
     REJECTS,
     ERASURES,
 )
-TABLES: dict[str, Table] = {table.name: table for table in (*DATA_TABLES, *BOOKKEEPING)}
+TABLES: dict[str, Table] = {table.name: table for table in (*DATA_TABLES, *HISTORIES, *BOOKKEEPING)}
 DECLARED = (*TABLES.values(), REQUEST_LEADS, CHARGES, LOCK)
 """Every table that this package makes."""
 

@@ -1,10 +1,11 @@
 """From finished requests to the rows of every table, a few thousand people at a time.
 
-The newest answer wins: requests are read from the newest to the oldest and rows from the last to
-the first, and of each person and company the first one met is kept. So a person who stands twice
-in one load has one row and one generation of children. A company found by company enrichment and
-one nested in a person are treated alike: the one fetched last counts. Where a person's company is
-another one than before, or none, ``people.company_id`` follows; the old company stays.
+The histories have every answer. Elsewhere the newest wins: requests are read from the newest to the
+oldest and rows from the last to the first, and of each person and company the first one met is
+kept. So a person who stands twice in one load has one row and one generation of children. A company
+found by company enrichment and one nested in a person are treated alike: the one fetched last
+counts. Where a person's company is another one than before, or none, ``people.company_id`` follows;
+the old company stays.
 
 Phone numbers come from the newest answer that has a say in them: one that asked for them, or brings
 some all the same. A person of whom no answer of the load has is not named in their table, so the
@@ -31,7 +32,12 @@ from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.schema.fields import ROW_FIELDS, echo_names, result_type
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.rejects import Reject, reject_table, with_lead_keys
-from amplemarket_source.schema.tables import PHONE_NUMBERS
+from amplemarket_source.schema.tables import (
+    COMPANIES_HISTORY,
+    HISTORIES,
+    PEOPLE_HISTORY,
+    PHONE_NUMBERS,
+)
 from amplemarket_source.transform.charges import note_found
 from amplemarket_source.transform.envelope import MEMBERS, plain_members, undocumented
 from amplemarket_source.transform.flatten import Flattener, Lineage, field_of, has_items
@@ -109,8 +115,13 @@ class TableBuilder:
 
     def _request(self, answer: CompletedRequest) -> Iterator[TableBatch]:
         kind = answer.record.kind
-        lineage = Lineage(self._load_id, answer.record.request_id, answer.summary.fetched_at)
-        request = _Request(kind, lineage, answer.record.reveal_phone_numbers)
+        record = answer.record
+        lineage = Lineage(
+            self._load_id, record.request_key, record.request_id, answer.summary.fetched_at
+        )
+        for history in HISTORIES:  # have a row for each request
+            self._seen[history.name] = set()
+        request = _Request(kind, lineage, record.reveal_phone_numbers)
         for first, bodies in _from_the_last(answer):
             yield from filter(None, self._pages(request, bodies, first))
         rows = pa.concat_tables(request.echoes or [echo_schema(kind).empty_table()])
@@ -123,7 +134,9 @@ class TableBuilder:
         yield {
             "enrichment_results": self._first_of_each_lead(results),
             "enrichment_requests": request_table(answer, matched, self._load_id, self._now()),
-            "rejects": reject_table(self._in_parts(rejects), self._load_id, self._now()),
+            "rejects": reject_table(
+                self._in_parts(rejects), record.request_key, self._load_id, self._now()
+            ),
         }
 
     def _first_of_each_lead(self, results: pa.Table) -> pa.Table:
@@ -207,10 +220,13 @@ class TableBuilder:
         met: dict[str, set[str]],
     ) -> TableBatch:
         tables: TableBatch = {}
-        companies: pa.Array | None = entities
+        companies = all_companies = entities
         if request.kind is PEOPLE:
             people = self._newest("people", entities, met)
-            companies = field_of(people, "company")
+            companies, all_companies = field_of(people, "company"), field_of(entities, "company")
+            answered = self._newest(PEOPLE_HISTORY.name, entities, met)
+            if len(answered):
+                tables[PEOPLE_HISTORY.name] = flattener.people_history(answered, request.lineage)
             if len(people):
                 tables |= flattener.people(people, request.lineage)
             if not request.asks_for_phones:
@@ -219,11 +235,16 @@ class TableBuilder:
             if len(reached):
                 tables[PHONE_NUMBERS.name] = flattener.phone_numbers(reached, request.lineage)
         if companies is not None and pa.types.is_struct(companies.type):
+            every = all_companies.filter(pc.is_valid(all_companies))
+            _require_ids(every)
             present = companies.filter(pc.is_valid(companies))
-            _require_ids(present)
             newest = self._newest("companies", present, met)
             if len(newest):
                 tables |= flattener.companies(newest, request.lineage)
+            answered = self._newest(COMPANIES_HISTORY.name, every, met)
+            if len(answered):
+                history = flattener.companies_history(answered, request.lineage)
+                tables[COMPANIES_HISTORY.name] = history
         return tables
 
     def _newest(

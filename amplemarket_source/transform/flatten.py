@@ -34,8 +34,10 @@ from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.table import ARROW_TYPES, Table, data_type_of
 from amplemarket_source.schema.tables import (
     COMPANIES,
+    COMPANIES_HISTORY,
     ENRICHMENT_RESULTS,
     PEOPLE,
+    PEOPLE_HISTORY,
     PHONE_NUMBERS,
     children_of,
 )
@@ -70,6 +72,7 @@ class Lineage:
     """Where an answer came from and which load takes it."""
 
     load_id: str
+    request_key: str
     request_id: str | None
     enriched_at: datetime
 
@@ -110,6 +113,22 @@ class Flattener:
     def companies(self, companies: pa.StructArray, lineage: Lineage) -> dict[str, pa.Table]:
         """``companies`` and its child tables."""
         return self._entity(COMPANIES, companies, lineage, {}, set())
+
+    def people_history(self, people: pa.StructArray, lineage: Lineage) -> pa.Table:
+        """``people_history``: what each answer says of the person's place in the world."""
+        company = field_of(people, "company")
+        is_object = company is not None and pa.types.is_struct(company.type)
+        email = field_of(people, "email")
+        given = {
+            "company_id": field_of(company, "id") if is_object else None,
+            "has_email": None if email is None else pc.is_valid(email),
+            "has_phone": has_items(people, "phone_numbers"),
+        }
+        return self._history(PEOPLE_HISTORY, people, lineage, given)
+
+    def companies_history(self, companies: pa.StructArray, lineage: Lineage) -> pa.Table:
+        """``companies_history``: the figures of each answer."""
+        return self._history(COMPANIES_HISTORY, companies, lineage, {})
 
     def extras(self, rows: pa.StructArray, known: Collection[str]) -> dict[str, pa.Array]:
         """Columns of ``enrichment_results`` for the fields of ``rows`` that are not ``known``."""
@@ -154,10 +173,42 @@ class Flattener:
         apart: set[str],
     ) -> dict[str, pa.Table]:
         count = len(entities)
+        given["request_key"] = constant(lineage.request_key, count, pa.string())
         given["enrichment_request_id"] = constant(lineage.request_id, count, pa.string())
         given["enriched_at"] = constant(lineage.enriched_at, count, ARROW_TYPES["timestamp"])
         ids = pc.struct_field(entities, "id")
         return self.rows(table, entities, ids, lineage.load_id, given, apart=apart)
+
+    def _history(
+        self,
+        table: Table,
+        entities: pa.StructArray,
+        lineage: Lineage,
+        given: dict[str, pa.Array | None],
+    ) -> pa.Table:
+        ids = pc.struct_field(entities, "id")
+        count = len(ids)
+        found = {c.name: self._documented(entities, c.name) for c in table.columns} | given
+        columns = {name: array for name, array in found.items() if array is not None}
+        key = pa.scalar(lineage.request_key)
+        columns |= {
+            table.key[0]: ids,
+            "request_key": constant(lineage.request_key, count, pa.string()),
+            "enriched_at": constant(lineage.enriched_at, count, ARROW_TYPES["timestamp"]),
+            "_dlt_id": pc.binary_join_element_wise(ids, key, ":"),
+        }
+        return self._table(table, columns, count, lineage.load_id)
+
+    def _documented(self, objects: pa.StructArray, column: str) -> pa.Array | None:
+        """The field that a column of ours is called after, or None where no row has it."""
+        if self._is_flat:
+            return field_of(objects, column)
+        array: pa.Array | None = objects
+        for name in column.split("__"):
+            if array is None or not pa.types.is_struct(array.type):
+                return None
+            array = field_of(array, name)
+        return array
 
     def _child(
         self,

@@ -175,7 +175,9 @@ class ListBuilder:
         tables: TableBatch = {}
         if clean is not None:
             tables = self._flattened(self._flat, pa.array([clean]), raw)
-        tables[REJECTS.name] = reject_table(self._new(cleaner.rejects), self._load_id, self._now)
+        tables[REJECTS.name] = reject_table(
+            self._new(cleaner.rejects), None, self._load_id, self._now
+        )
         return tables
 
     def _new(self, rejects: Sequence[Reject]) -> Iterator[Reject]:

@@ -94,10 +94,13 @@ def result_table(
     nothing = pa.nulls(len(results), pa.string())
     is_people = record.kind is PEOPLE
     result_id = results.column("result_id")
+    never = pa.scalar(None, fetched_at.type)
+    erased_at: object = None
     if is_people:
         # As an erasure leaves it: nothing that leads back to the person.
         is_removed = pc.equal(results.column("status"), "gdpr_removed")
         result_id = pc.if_else(is_removed, nothing, result_id)
+        erased_at = pc.if_else(is_removed, fetched_at, never)
     columns: dict[str, object] = {
         "kind": record.kind.name,
         "lead_key": results.column("lead_key"),
@@ -108,7 +111,8 @@ def result_table(
         "request_id": record.request_id,
         "result_id": result_id,
         "input_kind": results.column("input_kind"),
-        "enriched_at": pc.if_else(was_asked, fetched_at, pa.scalar(None, fetched_at.type)),
+        "enriched_at": pc.if_else(was_asked, fetched_at, never),
+        "erased_at": erased_at,
         "reveal_email": record.reveal_email,
         "reveal_phone_numbers": record.reveal_phone_numbers,
         "_dlt_load_id": load_id,

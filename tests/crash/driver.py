@@ -25,7 +25,7 @@ from amplemarket_source.load import removed as load_removed
 from amplemarket_source.load.waves import load_pending
 from amplemarket_source.model import LEAD_FIELDS, PEOPLE
 from amplemarket_source.pages import SpooledRequest
-from amplemarket_source.schema.tables import TABLES
+from amplemarket_source.schema.tables import HISTORIES, TABLES
 from amplemarket_source.settings import resolve_settings
 from amplemarket_source.warehouse.client import Warehouse
 from tests.support.keys import lead_key
@@ -51,10 +51,16 @@ _PASSING = (
     "enriched_at",
     "erased_at",
     "first_seen_at",
+    "first_rejected_at",
     "rejected_at",
+    "request_key",
     "enrichment_request_id",
 )
-_OF_REQUESTS = ("request_key", "request_id", "result_id")
+_ALSO_PASSING = {
+    "enrichment_results": ("request_id", "result_id"),
+    # Made from the request's key.
+    **{history.name: ("_dlt_id",) for history in HISTORIES},
+}
 _OF_RUNS = ("enrichment_requests", "enrichment_runs")
 
 
@@ -215,7 +221,7 @@ def _rows(warehouse: Warehouse, name: str) -> list[dict[str, Any]]:
 
 
 def _row(name: str, columns: dict[str, Any]) -> dict[str, Any]:
-    passing = (*_PASSING, *(_OF_REQUESTS if name == "enrichment_results" else ()))
+    passing = (*_PASSING, *_ALSO_PASSING.get(name, ()))
     is_nobody = name == "leads" and not any(map(columns.get, LEAD_FIELDS))
     if is_nobody or columns.get("status") == "gdpr_removed":
         # Of somebody erased before it was recorded nobody can tell any more.

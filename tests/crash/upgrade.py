@@ -31,6 +31,8 @@ from tests.crash.harness import Case, Kill, Place, Server, play, serving, undist
 ROOT = Path(__file__).parents[2]
 OLD = "1d2c16ae4c4a894c7766db3fbcc6a4cde1a22e37"
 """The last version whose modules had other names."""
+BEFORE_HISTORIES = "38529b135593e2ade1f4a2b2704a7b1c6b121a33"
+"""The last version that kept the latest answer alone."""
 
 KILLS = {
     # After each step: one after the other, they leave behind all that lies between two steps.
@@ -60,7 +62,7 @@ class NoHistory(Exception):
     """There is no repository here, or it does not go back to the older version."""
 
 
-def old_tree(folder: Path) -> Path:
+def old_tree(folder: Path, version: str = OLD) -> Path:
     """The code and the tests of the older version, in ``folder``.
 
     Raises:
@@ -68,7 +70,7 @@ def old_tree(folder: Path) -> Path:
     """
     try:
         archive = subprocess.run(
-            ["git", "archive", "--format=zip", OLD, "amplemarket_source", "tests"],
+            ["git", "archive", "--format=zip", version, "amplemarket_source", "tests"],
             cwd=ROOT,
             capture_output=True,
             check=True,
@@ -77,7 +79,7 @@ def old_tree(folder: Path) -> Path:
         raise NoHistory("git is not installed") from None
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip()
-        raise NoHistory(f"the history does not go back to {OLD[:7]} ({said})") from None
+        raise NoHistory(f"the history does not go back to {version[:7]} ({said})") from None
     zipfile.ZipFile(io.BytesIO(archive.stdout)).extractall(folder)
     shutil.copy(first_runs.__file__, folder / "tests" / "crash")
     return folder

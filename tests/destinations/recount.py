@@ -108,7 +108,7 @@ def _compare(stored: list[Json], expected: list[Json], others: set[str]) -> list
 
 
 def _ours(name: str) -> bool:
-    lineage = ("enriched_at", "enrichment_request_id", "company_id", "person_id")
+    lineage = ("request_key", "enriched_at", "enrichment_request_id", "company_id", "person_id")
     return name.startswith("_dlt_") or name in lineage
 
 

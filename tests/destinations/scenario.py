@@ -20,6 +20,7 @@ from amplemarket_source.model import COMPANIES, PEOPLE
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.privacy.keys import identifier_keys
 from amplemarket_source.report import RunReport
+from amplemarket_source.report_page import figures
 from amplemarket_source.sandbox.faults import Fault
 from tests.destinations.deployment import WarehouseDeployment
 from tests.destinations.recount import differences
@@ -38,7 +39,17 @@ FORGOTTEN = "ada0@ada0.example"
 REMOVED_LATER = "ada4"
 LONG_TEXT = "An \"old\" 'friend'; \\n 100 % — δοκιμή 🎈\n\t" * 2_000
 KILLED_AT = 22
-"""Of the 17 copies and 17 merges of a load; DuckDB has 17 jobs in all, and dies at the 9th."""
+"""Of the 19 copies and 19 merges of a load; DuckDB has 19 jobs in all, and dies at the 9th."""
+
+
+LATER_COLUMNS = {
+    "people": ["request_key"],
+    "companies": ["request_key"],
+    "leads": ["erased_at"],
+    "enrichment_results": ["erased_at"],
+    "rejects": ["request_key", "first_rejected_at"],
+}
+"""What the version before histories did not have."""
 
 
 def grown(person: dict[str, Any]) -> dict[str, Any]:
@@ -182,7 +193,11 @@ def _held(deployment: WarehouseDeployment) -> Seen:
     first = deployment.run(eve)
     posts = deployment.posts()
     report = deployment.run([*LEADS, *eve])
-    return _look(deployment, report, values=False, posts=posts, first=first.exit_code)
+    notes = {
+        "first": first.exit_code,
+        "figures": figures(deployment.pipeline(), clock=deployment.clock),
+    }
+    return _look(deployment, report, values=False, posts=posts, **notes)
 
 
 def _forgotten(deployment: WarehouseDeployment) -> Seen:
@@ -224,6 +239,30 @@ def _killed(deployment: WarehouseDeployment) -> Seen:
     posts = deployment.posts()
     report = deployment.run(LEADS)
     return _look(deployment, report, posts=posts)
+
+
+def _earlier(deployment: WarehouseDeployment) -> Seen:
+    """The tables become what the version before histories left, and another machine opens them."""
+    told = ("leads", "enrichment_results", "rejects")
+    before = {name: deployment.table(name) for name in ("people", "companies", *told)}
+    as_an_earlier_version_left_it(deployment)
+    deployment.wipe_disk()
+    with open_ledger(deployment.pipeline()):
+        pass
+    again = deployment.run(LEADS)
+    return _look(deployment, again, values=False, before=before)
+
+
+def as_an_earlier_version_left_it(deployment: WarehouseDeployment) -> None:
+    """Take away what was not there before there were histories, and what dlt has noted of it."""
+    with deployment.pipeline().sql_client() as client:
+        name = client.make_qualified_table_name
+        for table, columns in LATER_COLUMNS.items():
+            for column in columns:
+                client.execute_sql(f"ALTER TABLE {name(table)} DROP COLUMN {column}")
+        for table in ("people_history", "companies_history"):
+            client.execute_sql(f"DROP TABLE {name(table)}")
+        client.execute_sql(f"DELETE FROM {name('_dlt_version')} WHERE 1 = 1")
 
 
 def columns_of(deployment: WarehouseDeployment) -> dict[str, dict[str, str]]:
@@ -275,4 +314,5 @@ CHAPTERS: dict[str, Callable[[WarehouseDeployment], Seen]] = {
     "held": _held,
     "forgotten": _forgotten,
     "killed": _killed,
+    "earlier": _earlier,
 }

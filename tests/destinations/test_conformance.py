@@ -10,6 +10,7 @@ import pytest
 
 from amplemarket_source.clock import SystemClock
 from amplemarket_source.errors import Busy, DestinationError
+from amplemarket_source.report_page.figures import Spent
 from amplemarket_source.run.doctor import examine
 from amplemarket_source.schema.tables import TABLES
 from tests.destinations.deployment import WarehouseDeployment
@@ -36,6 +37,8 @@ def test_a_first_load_of_nulls_makes_every_table_with_every_column_and_type(
     assert filled == {
         "people": 5,
         "companies": 6,
+        "people_history": 5,
+        "companies_history": 6,
         "leads": 8,
         "enrichment_results": 8,
         "enrichment_requests": 2,
@@ -117,6 +120,34 @@ def test_a_request_whose_outcome_nobody_knows_is_held(scenario: Scenario) -> Non
     with open_ledger(scenario.deployment.pipeline()) as ledger:
         held = [r for r in ledger.open_requests() if r.status == "held"]
     assert [r.lead_count for r in held] == [1]
+
+
+@pytest.mark.guarantee("the report counts what the tables hold")
+def test_the_report_is_read_through_the_destination_and_says_the_same(scenario: Scenario) -> None:
+    seen = scenario.after("held")
+    found = seen.notes["figures"]
+    assert {name: found.rows[name] for name in TABLES if name != "rejects"} == {
+        name: seen.counts[name] for name in TABLES if name != "rejects"
+    }
+    (held,) = found.needs_a_person
+    assert (held.lead_count, held.status, held.credits_at_stake) == (1, "held", 0.5)
+    assert found.in_flight == ()
+    assert found.leads_by_input("people")["email"] == {
+        "enriched": 4,
+        "not_found": 1,
+        "gdpr_removed": 2,
+    }
+    assert found.leads_by_input("companies") == {"domain": {"enriched": 1}}
+    assert sum(found.ages["people"].values()) == found.rows["people"]
+    # (0.5 for each found once in 24 hours, by the vendor's rules.)
+    spent = sum(found.spent().values(), Spent())
+    assert spent.phone_credits == 0 or spent.phone_credits >= 4
+    assert {one.reason for one in found.rejects} >= {"email_malformed"}
+    assert {f"{one.table}.{one.column}" for one in found.new_fields} >= {
+        "people.pronouns",
+        "people__experiences.seniority",
+    }
+    assert all(one.first_at is not None for one in found.new_fields)
 
 
 @pytest.mark.guarantee("erased from every table, by the API and by hand")
@@ -203,3 +234,30 @@ def test_doctor_writes_reads_and_leaves_nothing(warehouse: TestedWarehouse, tmp_
             assert not client.has_dataset()
             with client.with_staging_dataset():
                 assert not client.has_dataset()
+
+
+@pytest.mark.guarantee("an earlier version's dataset is completed, nothing bought")
+def test_what_an_earlier_version_did_not_record_is_filled_once(scenario: Scenario) -> None:
+    killed, seen = scenario.after("killed"), scenario.after("earlier")
+    deployment, before = scenario.deployment, seen.notes["before"]
+    assert seen.posts == killed.posts
+    for entity, key in (("people", "person_id"), ("companies", "company_id")):
+        rows = {row["id"]: row for row in deployment.table(entity)}
+        assert rows == {row["id"]: row for row in before[entity]}
+        history = deployment.table(f"{entity}_history")
+        assert {row[key]: row["request_key"] for row in history} == {
+            entity_id: row["request_key"] for entity_id, row in rows.items()
+        }
+        assert len(history) == len(rows)
+        assert {row["enriched_at"] for row in history} == {r["enriched_at"] for r in rows.values()}
+    people = {row["id"]: row for row in deployment.table("people")}
+    reached = {row["person_id"] for row in deployment.table("people__phone_numbers")}
+    for row in deployment.table("people_history"):
+        assert row["has_phone"] == (row["person_id"] in reached)
+        assert row["has_email"] == (people[row["person_id"]]["email"] is not None)
+        assert row["headline"] == people[row["person_id"]]["headline"]
+    for name in ("leads", "enrichment_results"):
+        erased = {row["lead_key"] for row in before[name] if row["erased_at"] is not None}
+        assert erased == {r["lead_key"] for r in deployment.table(name) if r["erased_at"]}
+        assert erased
+    assert all(row["first_rejected_at"] for row in deployment.table("rejects"))

@@ -37,6 +37,7 @@ def test_what_identified_a_lead_is_filled_in_where_it_can_be_told(deployment: De
     for statement in (
         "ALTER TABLE leads DROP COLUMN input_kind",
         "ALTER TABLE enrichment_results DROP COLUMN input_kind",
+        "ALTER TABLE rejects DROP COLUMN request_key",
         "DROP TABLE enrichment_runs",
         "DELETE FROM _dlt_version",
     ):

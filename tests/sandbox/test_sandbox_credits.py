@@ -141,7 +141,8 @@ def test_the_log_over_http_counts_submissions_and_charges_by_lead(api: Api) -> N
     name = "email=ada@site.example|name=ada"
     assert log["totals"] == {"posts": 2, "leads": 2, "email_credits": 1.5, "phone_credits": 0}
     assert log["submitted"]["people"] == {name: 2}
-    assert log["charged"] == {"found": {name: 1}, "email": {name: 1}, "phone": {}}
+    charged = {"found": {name: 1}, "email": {name: 1}, "phone": {}, "validation": {}}
+    assert log["charged"] == charged
     assert [post["status"] for post in log["posts"]] == ["completed", "completed"]
     first = log["charges"][0]
     assert (first["kind"], first["reason"], first["request_id"]) == ("people", "found", 1)

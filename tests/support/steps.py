@@ -18,6 +18,7 @@ from amplemarket_source.report import RunReport
 from amplemarket_source.run.purchase import Commitment, commit, draft, fetch, recover_requests
 from amplemarket_source.session import Session, open_session
 from amplemarket_source.settings import Settings
+from amplemarket_source.upgrade import complete_earlier
 from amplemarket_source.warehouse.client import Warehouse
 
 __all__ = ["SteppedRun", "open_ledger", "run_to_the_end"]
@@ -87,6 +88,8 @@ def run_to_the_end(
 
 @contextmanager
 def open_ledger(pipeline: dlt.Pipeline) -> Iterator[Ledger]:
-    """The ledger of a destination."""
+    """The ledger of a destination; what an earlier version left is completed."""
     with Warehouse(pipeline) as warehouse:
-        yield Ledger(warehouse)
+        ledger = Ledger(warehouse)
+        complete_earlier(warehouse)
+        yield ledger

@@ -14,6 +14,7 @@ from amplemarket_source import (
     AmplemarketError,
     amplemarket,
     enrich,
+    figures,
     forget,
     plan,
     query_leads,
@@ -58,6 +59,8 @@ def every_input(pipeline: dlt.Pipeline, table: pa.Table) -> None:
 
 def what_comes_after(pipeline: dlt.Pipeline) -> None:
     resume(pipeline, poll_timeout="0s").raise_unless_settled()
+    waiting: list[str] = [one.request_key for one in figures(pipeline).needs_a_person]
+    print(waiting)
     for request in status(pipeline).open:
         print(request.record.request_key, request.next_step)
     removed: dict[str, int] = forget(pipeline, email="ada@example.com").rows_removed
