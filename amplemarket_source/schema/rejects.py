@@ -82,10 +82,10 @@ def with_lead_keys(rejects: Iterable[Reject], matched: pa.Table) -> list[Reject]
 def reject_table(
     rejects: Iterable[Reject], request_key: str | None, load_id: str, at: datetime
 ) -> pa.Table:
-    """Rows of ``rejects``, one for each distinct reject.
+    """Rows of ``rejects`` from one answer, one for each distinct reject.
 
     Args:
-        request_key: of the request in whose answer they stood; None for what a list had.
+        request_key: of the enrichment request, if it was one.
     """
     rows: dict[str, dict[str, Any]] = {}
     for reject in rejects:

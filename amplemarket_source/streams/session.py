@@ -13,11 +13,12 @@ from amplemarket_source.clock import StoppableClock
 from amplemarket_source.errors import Busy
 from amplemarket_source.memory import MemoryBudget
 from amplemarket_source.privacy.streams import finish_stream_erasures
-from amplemarket_source.schema.tables import COMPANIES
+from amplemarket_source.schema.tables import COMPANIES, REQUEST_LEADS
 from amplemarket_source.settings import WorkspaceSettings
 from amplemarket_source.streams.catalog import Stream
 from amplemarket_source.streams.report import SyncReport
 from amplemarket_source.streams.sync import Sync
+from amplemarket_source.upgrade import complete_earlier, make_ledger
 from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.warehouse.lease import exclusive_warehouse
 from amplemarket_source.workbench import Workbench
@@ -56,6 +57,10 @@ def open_sync(
     memory = MemoryBudget()
     with ExitStack() as stack:
         warehouse, _ = stack.enter_context(exclusive_warehouse(pipeline, clock, lost, memory))
+        if warehouse.has_table(REQUEST_LEADS.name):
+            # In the dataset of enrichment, whose tables must not look complete before they are.
+            make_ledger(warehouse)
+            complete_earlier(warehouse)
         folder = WorkingFolder.of(pipeline).workbench
         stack.callback(clock.stop)
         # Nothing of it outlives the sync.
