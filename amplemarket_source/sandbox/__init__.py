@@ -8,24 +8,49 @@ your own::
         assert server.sandbox.account.email_spent == 0.5 * len(leads)
 
 One lead always gives one person, in every process: who comes back is computed from the lead
-(``SANDBOX_HELP`` has the rules, ``FAULTS`` the switches for what can go wrong).
+(``SANDBOX_HELP`` has the rules, the endpoints and the options, ``FAULTS`` the switches for what can
+go wrong).
+
+The workspace (users, tasks, calls, lead lists and the rest) is invented from a seed and sizes, and
+a test changes it between two syncs::
+
+    with SandboxServer(SandboxOptions(workspace=WorkspaceSizes(calls=1_000_000))) as server:
+        call = server.workspace.add("calls", notes="Another one")
+        server.workspace.change("calls", call["id"], notes="Called back")
+        server.workspace.remove("calls", call["id"])
+        server.workspace.add_field("calls", "sentiment", "warm")
 
 Each module imports only those before it: ``options``, ``identity`` (who a lead is), ``people``
 (invented answers), ``validation``, ``credits``, ``enrichments`` (progress and pages), ``exchange``
-(a call and its answer), ``fault_pages`` and ``faults``, ``state``, ``app``, ``server``.
+(a call and its answer), ``fault_pages`` and ``faults``, ``collection`` (a stream of rows made from
+their numbers), ``population``, ``workspace_rows``, ``workspace_people``, ``workspace``, ``state``,
+``endpoint``, ``listing``, the three modules of endpoints, ``routes``, ``app``, ``server``.
 """
 
 from __future__ import annotations
 
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from amplemarket_source.sandbox.credits import Charge
 from amplemarket_source.sandbox.faults import FAULTS, Fault
 from amplemarket_source.sandbox.identity import lead_identity, subject_of
-from amplemarket_source.sandbox.options import SandboxOptions, Variant, changed
+from amplemarket_source.sandbox.options import (
+    SandboxOptions,
+    Variant,
+    WorkspaceSizes,
+    changed,
+)
 from amplemarket_source.sandbox.state import Call, Sandbox
+from amplemarket_source.sandbox.workspace import Workspace
 
 if TYPE_CHECKING:
+    from amplemarket_source.sandbox.endpoint import Endpoint
+
+    SANDBOX_HELP: str
     from amplemarket_source.sandbox.server import SandboxServer, serve
 
 __all__ = [
@@ -38,6 +63,8 @@ __all__ = [
     "SandboxOptions",
     "SandboxServer",
     "Variant",
+    "Workspace",
+    "WorkspaceSizes",
     "changed",
     "lead_identity",
     "serve",
@@ -63,17 +90,55 @@ Controls, beside the API
   POST /_sandbox/options          change options, such as {"children": "none"}
   POST /_sandbox/faults           the list of switches that are on, such as
                                   ["poll_503", {"name": "cut_body", "count": 2}]
+  POST /_sandbox/workspace        {"change": "add", "stream": "tasks", "user_id": ..., ...}, or
+                                  "change" and "remove" with a "key", or "add_field"
   POST /_sandbox/settle           run every request to its end
   POST /_sandbox/reset            forget everything
-
-Fault switches
 """
 
-SANDBOX_HELP = _RULES + "\n".join(f"  {name:<26}{spec.help}" for name, spec in FAULTS.items())
+
+_CITED = re.compile(r" \(api.notes:[^)]*\)")
+
+
+def _documented(settings: type[Any]) -> Iterator[str]:
+    """A dataclass's attributes with the first sentence that its docstring has on each."""
+    texts: dict[str, str] = {}
+    names = ""
+    _, _, listed = (inspect.getdoc(settings) or "").partition("Attributes:\n")
+    for line in listed.splitlines():
+        head = re.match(r"    (\w+(?:, \w+)*): (.*)", line)
+        if head:
+            names, texts[head[1]] = head[1], head[2]
+        elif names:
+            texts[names] += f" {line.strip()}"
+    for name, text in texts.items():
+        first = _CITED.sub("", text).replace("``", "")
+        yield from textwrap.wrap(
+            first, 96, initial_indent=f"  {name:<24}  ", subsequent_indent=" " * 28
+        )
+
+
+def _help() -> str:
+    from amplemarket_source.sandbox.routes import ENDPOINTS
+
+    def path(endpoint: Endpoint) -> str:
+        return re.sub(r"{(?:number:path|key)}", "{id}", endpoint.path).replace(":path", "")
+
+    parts = (
+        ("Endpoints", [f"  {one.method:<6} {path(one):<36} {one.help}" for one in ENDPOINTS]),
+        ("Options", _documented(SandboxOptions)),
+        ("Options: what the answers look like", _documented(Variant)),
+        ("Options: what is in the workspace", _documented(WorkspaceSizes)),
+        ("Fault switches", (f"  {name:<26}{spec.help}" for name, spec in FAULTS.items())),
+    )
+    return _RULES + "".join(f"\n{title}\n" + "\n".join(lines) + "\n" for title, lines in parts)
 
 
 def __getattr__(name: str) -> Any:
-    """The server comes late: its libraries are an extra, and the help text does without them."""
+    """The help and the server come late: a command without them does not pay for them, and the
+    server's libraries are an extra that the help does without."""
+    if name == "SANDBOX_HELP":
+        return _help()
     if name not in ("SandboxServer", "serve"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -18,7 +18,8 @@ from typing import Any
 
 from airflow.sdk.execution_time import supervisor
 from airflow.utils.state import TaskInstanceState
-from orders import serve
+
+from tests.support.orders import serve
 
 EXAMPLE = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]) / "airflow_dag.py"
 

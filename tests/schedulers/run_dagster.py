@@ -8,9 +8,9 @@ from typing import Any
 import dagster as dg
 import dlt
 from dagster_dbt import DbtCliResource, DbtProject, dbt_assets
-from orders import serve
 
 from amplemarket_source.dagster import amplemarket_assets
+from tests.support.orders import serve
 
 
 def do(leads: str, folder: str, pipelines: str) -> Any:

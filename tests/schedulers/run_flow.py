@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from orders import serve
 from prefect.client.orchestration import get_client
+
+from tests.support.orders import serve
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "pipelines"))
 

@@ -16,7 +16,7 @@ import pytest
 from amplemarket_source.sandbox import Fault
 from tests.schedulers.environments import interpreter_of
 from tests.schedulers.place import PEOPLE, Place
-from tests.schedulers.workers import Died, Worker, environment_of
+from tests.support.workers import Died, Worker, environment_of
 
 pytestmark = pytest.mark.xdist_group("airflow")
 
@@ -60,7 +60,9 @@ def workers(home: Path) -> Workers:
         env=environment,
         cwd=home,
     )
-    return lambda: Worker.running(python, "run_dag.py", environment, home / "said.log")
+    return lambda: Worker.running(
+        python, Path(__file__).with_name("run_dag.py"), environment, home / "said.log"
+    )
 
 
 @pytest.fixture(scope="module")

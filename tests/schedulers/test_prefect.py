@@ -10,7 +10,7 @@ import pytest
 
 from tests.schedulers.environments import interpreter_of
 from tests.schedulers.place import PEOPLE, Place
-from tests.schedulers.workers import Worker, environment_of
+from tests.support.workers import Worker, environment_of
 
 pytestmark = pytest.mark.xdist_group("prefect")
 
@@ -26,7 +26,9 @@ def worker(home: Path) -> Iterator[Worker]:
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
         DO_NOT_TRACK="1",
     )
-    with Worker.running(python, "run_flow.py", environment, home / "said.log") as running:
+    with Worker.running(
+        python, Path(__file__).with_name("run_flow.py"), environment, home / "said.log"
+    ) as running:
         yield running
 
 

@@ -1,9 +1,10 @@
-"""A BigQuery on this machine: local-bigquery 0.3.2, which also takes compressed uploads.
+"""A BigQuery on this machine: local-bigquery 0.3.2, with two gaps filled in.
 
     python bigquery_server.py PORT GRPC_PORT FOLDER PROJECT
 
 Runs in a virtual environment of its own (``bigquery.txt``), on Python 3.13. dlt compresses the JSON
 lines it uploads and BigQuery finds out by itself; this server does not, so the upload is unpacked.
+A job that makes a table from a query says where the table is; this server does not, and dbt asks.
 DuckDB's extensions come from packages, since they cannot be downloaded everywhere; the geography
 functions, which want one more, are left out.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,12 +21,14 @@ from typing import Any
 import duckdb
 from local_bigquery import cli
 from local_bigquery.engine import database
-from local_bigquery.jobs import runner
+from local_bigquery.jobs import query, runner
 from local_bigquery.settings import settings
 from parent import end_with_parent  # beside this file
 
 _GZIP = b"\x1f\x8b"
+_TEMPORARY = re.compile(r"\bCREATE\s+(OR\s+REPLACE\s+)?TEMP", re.I)
 _load = runner.HANDLERS["load"]
+_execute = query.execute
 
 
 def load(cursor: Any, config: Any, upload: str | None) -> Any:
@@ -34,6 +38,21 @@ def load(cursor: Any, config: Any, upload: str | None) -> Any:
         if content.startswith(_GZIP):
             file.write_bytes(gzip.decompress(content))
     return _load(cursor, config, upload)
+
+
+def execute(
+    cursor: Any, project: str, job: str | None, config: Any, *more: Any, **named: Any
+) -> Any:
+    statistics, children, destination = _execute(cursor, project, job, config, *more, **named)
+    # dlt merges by temporary tables, which are nowhere that could be told.
+    if destination is None and not _TEMPORARY.search(config.query or ""):
+        made = [
+            one.ddlTargetTable
+            for one in (statistics, *children)
+            if one.statementType == "CREATE_TABLE_AS_SELECT" and one.ddlTargetTable
+        ]
+        destination = made[-1] if made else None
+    return statistics, children, destination
 
 
 def install_extensions(*names: str) -> None:
@@ -51,6 +70,7 @@ if __name__ == "__main__":
     port, grpc_port, folder, project = sys.argv[1:]
     install_extensions("ducklake", "icu")
     runner.HANDLERS["load"] = load
+    query.execute = execute
     database.FUNCTIONS = [file for file in database.FUNCTIONS if file.name != "geography.sql"]
     settings.data_dir, settings.default_project_id = Path(folder), project
     # The statements are many and small: more threads than one only get in each other's way.

@@ -5,6 +5,8 @@
 Runs in a virtual environment of its own (``snowflake.txt``). dlt talks to it with the real
 Snowflake connector, over HTTP, PUT and COPY INTO included. The gaps, each legal Snowflake:
 
+- TEMPORARY before a qualified name, as dbt writes it: DuckDB keeps temporary tables elsewhere, so
+  they are made plain ones;
 - a quoted stage (``PUT 'file://...' '@"s"."%t"/x'``), commas between the options of a FILE_FORMAT,
   and a quoted ``MATCH_BY_COLUMN_NAME``: rewritten before they are parsed;
 - scripts of several statements in one request: run one after the other;
@@ -16,6 +18,7 @@ Snowflake connector, over HTTP, PUT and COPY INTO included. The gaps, each legal
   its own client is silent; here that is done after seconds, and the one that waits is told to try
   again;
 - the result of a CREATE, ALTER or DROP, which fakesnow describes by describing the statement;
+- a time that is null, which fakesnow sends as the first second of 1970;
 - COPY INTO of JSON lines by column names, which dlt uses for its own tables: the file is made
   Parquet first, so the statement that then runs is fakesnow's.
 """
@@ -32,20 +35,23 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import uvicorn
 from parent import end_with_parent  # beside this file
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr
 
 # The package has functions of the same names.
-copy_into, cursor, dialect, server, stage = (
+arrow, copy_into, cursor, dialect, server, stage = (
     import_module(f"fakesnow.{name}")
-    for name in ("copy_into", "cursor", "dialect", "server", "transforms.stage")
+    for name in ("arrow", "copy_into", "cursor", "dialect", "server", "transforms.stage")
 )
 
+_CREATE = r"CREATE\s+(?:OR\s+REPLACE\s+)?"
 _REWRITTEN = (
     (re.compile(r"^(\s*PUT\s+'(?:[^']|'')*'\s+)'(@(?:[^']|'')*)'", re.I), r"\1\2"),
     (re.compile(r"^(\s*DROP\s+SCHEMA\b.*)\s+RESTRICT\s*$", re.I), r"\1"),
+    (re.compile(rf"^(\s*{_CREATE})TEMP(?:ORARY)?\s+(?=(?:TABLE|VIEW)\s+[\w\"]+\.)", re.I), r"\1"),
     (re.compile(r"(MATCH_BY_COLUMN_NAME\s*=\s*)'(\w+)'", re.I), r"\1\2"),
 )
 _FILE_FORMAT = re.compile(r"FILE_FORMAT\s*=\s*\([^)]*\)", re.I)
@@ -58,6 +64,7 @@ _EXECUTED = "SELECT 'Statement executed successfully.' AS status"
 _parse, _parse_one = dialect.parse, dialect.parse_one
 _execute = cursor.FakeSnowflakeCursor.execute
 _describe = cursor.FakeSnowflakeCursor._describe_last_sql
+_timestamps = arrow.timestamp_to_sf_struct
 _params, _list_files = copy_into._params, copy_into._source_glob
 
 
@@ -116,6 +123,13 @@ def describe_last_sql(self: Any) -> Any:
     return _describe(self)
 
 
+def timestamps(given: Any) -> Any:
+    found = _timestamps(given)
+    times = given.combine_chunks() if isinstance(given, pa.ChunkedArray) else given
+    parts = [found.field(index).fill_null(0) for index in range(found.type.num_fields)]
+    return pa.StructArray.from_arrays(parts, fields=list(found.type), mask=times.is_null())
+
+
 def copy_parameters(*args: Any, **kwargs: Any) -> Any:
     found = _params(*args, **kwargs)
     if isinstance(found.file_format, copy_into.ReadJSON):
@@ -140,6 +154,7 @@ def _as_parquet(file: str) -> str:
 cursor.parse_one = server.parse_one = parse_one
 cursor.FakeSnowflakeCursor.execute = execute
 cursor.FakeSnowflakeCursor._describe_last_sql = describe_last_sql
+arrow.timestamp_to_sf_struct = timestamps
 copy_into._params, copy_into._source_glob = copy_parameters, list_files
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A scheduler in a process of its own: it takes orders and answers, each a line of JSON."""
+"""A program of another environment in its own process: orders and answers are lines of JSON."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.support.environments import ROOT
+
 __all__ = ["Died", "Worker", "environment_of"]
 
-_HERE = Path(__file__).parent
 _PATIENCE = 30.0
 _OF_THE_TESTS = ("SOURCES__", "DESTINATION__", "LOAD__", "RUNTIME__", "AIRFLOW", "PREFECT", "DLT_")
 
@@ -28,6 +29,8 @@ class Died(Exception):
 def environment_of(python: Path, folder: Path, **more: str) -> dict[str, str]:
     """What a worker sees: its own programs first, nothing of the tests' settings, its own folders.
 
+    And this project, so that its program may import ``tests.support.orders``.
+
     Args:
         folder: gets what the process writes anywhere but where it is told to.
     """
@@ -37,6 +40,7 @@ def environment_of(python: Path, folder: Path, **more: str) -> dict[str, str]:
     return {
         **kept,
         "PATH": f"{python.parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
         "HOME": str(folder),
         "TMPDIR": str(temporary),
         "DLT_DATA_DIR": str(folder / "dlt"),
@@ -60,18 +64,18 @@ class Worker:
     @classmethod
     @contextmanager
     def running(
-        cls, python: Path, program: str, environment: Mapping[str, str], log: Path
+        cls, python: Path, program: Path, environment: Mapping[str, str], log: Path
     ) -> Iterator[Worker]:
         """A worker, which ends with the block.
 
         Args:
-            program: a file of this folder.
+            program: a file that calls `tests.support.orders.serve`.
             log: gets what the process says beside its answers.
         """
         with (
             log.open("a") as said,
             subprocess.Popen(
-                [python, _HERE / program],
+                [python, program],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=said,

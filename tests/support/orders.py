@@ -1,4 +1,4 @@
-"""The worker's side of `tests.schedulers.workers`; imported by programs in other environments."""
+"""The worker's side of `tests.support.workers`; imported by programs in other environments."""
 
 from __future__ import annotations
 

@@ -1,0 +1,30 @@
+-- Written by tests/dbt/staging.py from amplemarket_source/schema/tables.py.
+{%- set columns = {
+    'company_id': 'string',
+    '_dlt_list_idx': 'bigint',
+    'value': 'bigint',
+    '_dlt_load_id': 'string',
+} %}
+
+with
+
+loaded as (
+
+    select
+        {{ amplemarket_columns(source('amplemarket', 'companies__sic_codes'), columns) }}
+    from {{ source('amplemarket', 'companies__sic_codes') }}
+
+),
+
+final as (
+
+    select
+        company_id,
+        _dlt_list_idx as list_index,
+        value as sic_code,
+        _dlt_load_id as dlt_load_id
+    from loaded
+
+)
+
+select * from final

@@ -1,0 +1,32 @@
+-- Written by tests/dbt/staging.py from amplemarket_source/schema/tables.py.
+{%- set columns = {
+    'load_id': 'string',
+    'schema_name': 'string',
+    'status': 'bigint',
+    'inserted_at': 'timestamp',
+    'schema_version_hash': 'string',
+} %}
+
+with
+
+loaded as (
+
+    select
+        {{ amplemarket_columns(source('amplemarket', 'loads'), columns) }}
+    from {{ source('amplemarket', 'loads') }}
+
+),
+
+final as (
+
+    select
+        load_id,
+        schema_name,
+        status,
+        {{ amplemarket_utc('inserted_at') }} as inserted_at,
+        schema_version_hash
+    from loaded
+
+)
+
+select * from final

@@ -1,0 +1,15 @@
+{#- The columns are a key: none is null, and no two rows have the same values. -#}
+{% test unique_together(model, columns) %}
+{%- set key = columns | join(", ") %}
+
+    select
+        {{ key }},
+        count(*) as rows_found
+    from {{ model }}
+    group by {{ key }}
+    having count(*) > 1
+    {%- for column in columns %}
+        or {{ column }} is null
+    {%- endfor %}
+
+{% endtest %}
