@@ -67,11 +67,11 @@ def _(alt, found, label, mo, unit):
             "period": at.date().isoformat(),
             "label": name or "no label",
             "sort": sort,
-            "credits": credits,
+            "credits": amount,
         }
         for (at, name), spent in found.statement(unit.value).items()
         if (name or "no label") in label.value
-        for sort, credits in (("e-mail", spent.email_credits), ("phone", spent.phone_credits))
+        for sort, amount in (("e-mail", spent.email_credits), ("phone", spent.phone_credits))
     ]
     chart = (
         alt.Chart(alt.Data(values=lines))

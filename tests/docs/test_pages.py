@@ -19,10 +19,14 @@ DOCS = ROOT / "docs"
 # Of the others, tests/schedulers runs the examples that they are about.
 WITH_BLOCKS = [
     DOCS / "tutorial.md",
-    *(DOCS / "how-to" / f"{name}.md" for name in (
-        *("bigquery", "cap-a-month", "dbt-model", "duckdb", "erase", "held", "snowflake"),
-        *("test-your-pipeline", "two-accounts", "upgrade"),
-    )),
+    DOCS / "input.md",
+    *(
+        DOCS / "how-to" / f"{name}.md"
+        for name in (
+            *("bigquery", "cap-a-month", "dbt-model", "duckdb", "erase", "held", "plain-pipeline"),
+            *("snowflake", "test-your-pipeline", "two-accounts", "upgrade"),
+        )
+    ),
 ]
 
 
