@@ -64,7 +64,7 @@ def test_every_page_is_at_most_two_clicks_from_the_readme() -> None:
     while waiting:
         page = waiting.popleft()
         for target in pointed_at(page):
-            if target not in clicks:
+            if target.suffix == ".md" and target.exists() and target not in clicks:
                 clicks[target] = clicks[page] + 1
                 waiting.append(target)
     # A page for the site alone shows a file of the repository.
