@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from amplemarket_source.run.forget import forget
     from amplemarket_source.run.status import settled, status
     from amplemarket_source.source import amplemarket
+    from amplemarket_source.workspace_source import workspace
 
 __all__ = [
     "AmplemarketError",
@@ -42,6 +43,7 @@ __all__ = [
     "resume",
     "settled",
     "status",
+    "workspace",
 ]
 
 _HOME = {
@@ -55,6 +57,7 @@ _HOME = {
     "resume": "run.enrichment",
     "settled": "run.status",
     "status": "run.status",
+    "workspace": "workspace_source",
 }
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from dlt._workspace.access import RequiresAccess
 
-from amplemarket_source.cli.target import DATASET, PIPELINE, Target
+from amplemarket_source.cli.target import ENRICHMENT, Target
 from amplemarket_source.report_page import figures
 from amplemarket_source.run.enrichment import plan
 from amplemarket_source.run.status import status
@@ -26,13 +26,13 @@ Answer = Annotated[dict[str, Any], RequiresAccess(data=["read"])]
 
 
 def amplemarket_plan(
-    pipeline_name: str = PIPELINE,
+    pipeline_name: str = ENRICHMENT.pipeline,
     people: str | None = None,
     companies: str | None = None,
     reveal_email: bool = False,
     reveal_phone_numbers: bool = False,
     destination: str = "duckdb",
-    dataset: str = DATASET,
+    dataset: str = ENRICHMENT.dataset,
 ) -> Answer:
     """What buying a list of leads or companies from Amplemarket would cost; nothing is sent.
 
@@ -59,7 +59,9 @@ def amplemarket_plan(
 
 
 def amplemarket_status(
-    pipeline_name: str = PIPELINE, destination: str = "duckdb", dataset: str = DATASET
+    pipeline_name: str = ENRICHMENT.pipeline,
+    destination: str = "duckdb",
+    dataset: str = ENRICHMENT.dataset,
 ) -> Answer:
     """Which purchases are open, which wait for a person, and the credits so far.
 
@@ -78,7 +80,9 @@ def amplemarket_status(
 
 
 def amplemarket_report(
-    pipeline_name: str = PIPELINE, destination: str = "duckdb", dataset: str = DATASET
+    pipeline_name: str = ENRICHMENT.pipeline,
+    destination: str = "duckdb",
+    dataset: str = ENRICHMENT.dataset,
 ) -> Answer:
     """The figures of the report: spend by month and label, match rates, ages, rejects, changes.
 

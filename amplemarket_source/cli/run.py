@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import click
@@ -16,7 +17,7 @@ from amplemarket_source.cli.options import (
     target_options,
     waiting_option,
 )
-from amplemarket_source.cli.output import Output
+from amplemarket_source.cli.output import Output, progress_line
 from amplemarket_source.cli.sandbox import bundled_server, demo_companies, demo_leads
 from amplemarket_source.cli.target import Target
 from amplemarket_source.cli.texts import (
@@ -211,7 +212,7 @@ def execute(
     say_new(target, output)
     enrichment = Enrichment(pipeline, settings, inputs(pipeline), wait_for_lock=wait_for_lock)
 
-    with output.watching(enrichment.report) as pause:
+    with output.watching(partial(progress_line, enrichment.report)) as pause:
 
         def tell(plan: Plan) -> None:
             for each in plan.kinds:

@@ -21,6 +21,7 @@ from amplemarket_source import (
     resume,
     settled,
     status,
+    workspace,
 )
 from amplemarket_source.destination import duckdb
 from amplemarket_source.errors import Busy, ExitCode, InputError, Unfinished
@@ -84,6 +85,11 @@ def in_tests() -> None:
     with SandboxServer(SandboxOptions(polls_until_done=1)) as server:
         server.sandbox.set_faults(Fault("rate_limited", count=1))
         amplemarket(leads="leads.csv", base_url=server.url)
+
+
+def the_workspace(pipeline: dlt.Pipeline) -> None:
+    pipeline.run(workspace(calls_overlap="14d").with_resources("users", "tasks", "contacts"))
+    pipeline.run(workspace(full=True))
 
 
 def by_attribute(pipeline: dlt.Pipeline) -> None:
