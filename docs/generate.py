@@ -23,6 +23,7 @@ from amplemarket_source import errors
 from amplemarket_source.cli.main import LazyCommand, program
 from amplemarket_source.errors import AmplemarketError, ExitCode
 from amplemarket_source.report_page import queries
+from amplemarket_source.schema.streams import STREAM_TABLES
 from amplemarket_source.schema.table import Table
 from amplemarket_source.schema.tables import DECLARED, TABLES
 from amplemarket_source.settings import Settings
@@ -45,20 +46,33 @@ def tables_page() -> str:
         "",
         "![The tables and how they refer to each other](tables.svg)",
     ]
-    for table in DECLARED:
-        if table.name not in TABLES:
-            continue
-        lines += ["", f"## `{table.name}`", "", *_about(table), ""]
-        lines += ["| column | type | | what it says |", "|---|---|---|---|"]
-        for column in table.columns:
-            key = "key " if column.name in table.key else ""
-            marks = f"{key}{'p' if column.personal else ''}".strip()
-            lines.append(
-                f"| `{column.name}` | {column.data_type} | {marks} | {column.description} |"
-            )
+    for table in TABLES.values():
+        lines += _table(table)
     internal = ", ".join(f"`{table.name}`" for table in DECLARED if table.name not in TABLES)
     lines += ["", "## Internal", "", f"{internal}: the package's own; they may change."]
     return "\n".join(lines)
+
+
+def workspace_page() -> str:
+    """The tables of `amplemarket sync`."""
+    lines = [
+        "# Tables of the workspace",
+        "",
+        "What `amplemarket sync` loads: see [tables and columns](tables.md) for the marks.",
+    ]
+    for table in STREAM_TABLES:
+        lines += _table(table)
+    return "\n".join(lines)
+
+
+def _table(table: Table) -> list[str]:
+    lines = ["", f"## `{table.name}`", "", *_about(table), ""]
+    lines += ["| column | type | | what it says |", "|---|---|---|---|"]
+    for column in table.columns:
+        key = "key " if column.name in table.key else ""
+        marks = f"{key}{'p' if column.personal else ''}".strip()
+        lines.append(f"| `{column.name}` | {column.data_type} | {marks} | {column.description} |")
+    return lines
 
 
 def _about(table: Table) -> Iterator[str]:
@@ -307,6 +321,7 @@ def report_page() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "tables.md": tables_page,
     "tables.svg": tables_svg,
+    "workspace.md": workspace_page,
     "commands.md": commands_page,
     "settings.md": settings_page,
     "errors.md": errors_page,

@@ -6,8 +6,8 @@
 
     uvx marimo run --sandbox pipelines/marimo_report.py      # or: marimo edit --sandbox ...
 
-It reads amplemarket.duckdb in the working folder; other tables by the environment:
-AMPLEMARKET_DESTINATION, AMPLEMARKET_DATASET.
+The environment says which tables: AMPLEMARKET_DESTINATION (a whole path, since marimo may work in
+the notebook's folder: duckdb:////data/amplemarket.duckdb) and AMPLEMARKET_DATASET.
 """
 
 import marimo

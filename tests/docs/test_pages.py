@@ -11,6 +11,11 @@ from pathlib import Path
 
 import pytest
 
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    import tomli as tomllib
+
 from amplemarket_source.sandbox import SandboxOptions, SandboxServer
 from tests.docs.blocks import run_page
 
@@ -24,7 +29,7 @@ WITH_BLOCKS = [
         DOCS / "how-to" / f"{name}.md"
         for name in (
             *("bigquery", "cap-a-month", "dbt-model", "duckdb", "erase", "held", "plain-pipeline"),
-            *("snowflake", "test-your-pipeline", "two-accounts", "upgrade"),
+            *("report", "snowflake", "test-your-pipeline", "two-accounts", "upgrade"),
         )
     ),
 ]
@@ -120,3 +125,16 @@ def test_the_site_builds_without_a_warning_and_fetches_nothing(tmp_path: Path) -
     assert [url for page in pages for url in Fetched(page.read_text("utf-8")).foreign] == []
     styles = [file.read_text("utf-8") for file in tmp_path.rglob("*.css")]
     assert [text for text in styles if re.search(r"url\([\"']?(https?:)?//", text)] == []
+
+
+def test_the_notebook_brings_its_own_requirements() -> None:
+    notebook = (ROOT / "pipelines" / "marimo_report.py").read_text("utf-8")
+    header = re.search(r"^# /// script\n(.*?)^# ///$", notebook, re.MULTILINE | re.DOTALL)
+    assert header is not None
+    wanted = tomllib.loads(re.sub(r"^# ?", "", header[1], flags=re.MULTILINE))["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    ours = str([project["dependencies"], project["optional-dependencies"]])
+    assert "dlt-source-amplemarket" in wanted
+    assert [one for one in wanted if one.startswith(("marimo", "altair"))] == wanted[:2]
+    assert not re.search(r"marimo|altair", ours)
+    compile(notebook, "marimo_report.py", "exec")
