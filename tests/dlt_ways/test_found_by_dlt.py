@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shlex
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
 
-import click
 import pytest
 from dlt.sources import SourceReference
 
-from amplemarket_source.cli.main import program
 from amplemarket_source.dlt_plugin import AmplemarketCommand, plug_cli_amplemarket
 from amplemarket_source.sandbox import SandboxServer
 from tests.cli.command_line import KEY, Command, posts, write_leads
+from tests.support.typed_commands import unknown_options
 
 SKILL = files("amplemarket_source") / ".agents" / "skills" / "amplemarket" / "SKILL.md"
 
@@ -81,13 +79,7 @@ def commands_in(text: str) -> list[str]:
 
 @pytest.mark.parametrize("line", commands_in(SKILL.read_text("utf-8")))
 def test_a_command_of_the_skill_exists_with_its_options(line: str) -> None:
-    words = shlex.split(line)[1:]
-    listed: click.Command = program.commands[words.pop(0)]
-    command = listed.load()  # type: ignore[attr-defined]
-    if isinstance(command, click.Group):
-        command = command.commands[words.pop(0)]
-    options = {name for parameter in command.params for name in parameter.opts}
-    assert [word for word in words if word.startswith("--") and word not in options] == []
+    assert unknown_options(line) == []
 
 
 def test_the_skill_ships_and_its_python_runs(
