@@ -34,7 +34,6 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
         yield running
 
 
-@pytest.mark.guarantee("dbt: every model, the same figures")
 def test_the_models_come_to_the_same_on_every_destination(
     warehouse: TestedWarehouse, worker: Worker, tmp_path: Path
 ) -> None:
