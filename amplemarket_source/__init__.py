@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from amplemarket_source.errors import AmplemarketError
     from amplemarket_source.leads.databases import query_leads
+    from amplemarket_source.leads.lead_lists import lead_list
     from amplemarket_source.report_page import figures
     from amplemarket_source.run.enrichment import enrich, plan, resume
     from amplemarket_source.run.forget import forget
@@ -38,6 +39,7 @@ __all__ = [
     "enrich",
     "figures",
     "forget",
+    "lead_list",
     "plan",
     "query_leads",
     "resume",
@@ -52,6 +54,7 @@ _HOME = {
     "enrich": "run.enrichment",
     "figures": "report_page",
     "forget": "run.forget",
+    "lead_list": "leads.lead_lists",
     "plan": "run.enrichment",
     "query_leads": "leads.databases",
     "resume": "run.enrichment",

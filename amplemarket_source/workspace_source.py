@@ -73,7 +73,7 @@ def workspace(
                                 dataset_name="amplemarket_workspace")
         pipeline.run(workspace().with_resources("users", "tasks"))
     """
-    keep_values_out_of_logs()
+    keep_values_out_of_logs(streams=True)
     disable_adbc()
     given = {name: value for name, value in locals().items() if name in WORKSPACE_SETTING_NAMES}
     # What is wrong is said where the source is made; only the key may come later.

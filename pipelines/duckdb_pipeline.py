@@ -1,6 +1,12 @@
-"""Leads to DuckDB. Runs as it is: without a key, against the bundled API server."""
+"""Leads to DuckDB. Runs as it is: without a key, against the bundled API server.
 
+With ``--models`` the dbt package makes its models of them, by the dbt that is installed beside dlt
+(``pip install dbt-duckdb``).
+"""
+
+import sys
 from contextlib import nullcontext
+from pathlib import Path
 
 import dlt
 
@@ -26,6 +32,16 @@ def main() -> None:
     report.raise_unless_settled()
     for person in pipeline.dataset().people.select("name", "title").arrow().to_pylist():
         print(person)
+    if "--models" in sys.argv:
+        build_models(pipeline)
+
+
+def build_models(pipeline: dlt.Pipeline) -> None:
+    # With venv=dlt.dbt.get_venv(pipeline) dlt makes an environment with dbt for the destination.
+    dbt = dlt.dbt.package(pipeline, str(Path(__file__).parents[1] / "dbt"))
+    variables = {"amplemarket_schema": pipeline.dataset_name}
+    for model in [*dbt.run_all(additional_vars=variables), *dbt.test(additional_vars=variables)]:
+        print(model.model_name, model.status)
 
 
 if __name__ == "__main__":

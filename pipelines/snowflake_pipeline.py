@@ -2,8 +2,12 @@
 
 Install with ``pip install 'dlt-source-amplemarket[snowflake]'``. The leads are read through dlt, so
 they never leave the pipeline's own connection. A key pair (``private_key_path``) or a password logs
-in; staged files hold personal data, so they are removed once they are loaded.
+in; staged files hold personal data, so they are removed once they are loaded. With ``--models`` the
+dbt package makes its models of them.
 """
+
+import sys
+from pathlib import Path
 
 import dlt
 
@@ -16,6 +20,11 @@ def main() -> None:
     crm = dlt.dataset(pipeline.destination, "crm")
     contacts = crm("SELECT id AS external_id, email FROM contacts WHERE email IS NOT NULL")
     print(pipeline.run(amplemarket(leads=contacts, refresh_after="90d")))
+    if "--models" in sys.argv:
+        # dlt makes an environment with dbt for Snowflake, the first time.
+        package = str(Path(__file__).parents[1] / "dbt")
+        dbt = dlt.dbt.package(pipeline, package, venv=dlt.dbt.get_venv(pipeline))
+        dbt.run_all(additional_vars={"amplemarket_schema": pipeline.dataset_name})
 
 
 if __name__ == "__main__":

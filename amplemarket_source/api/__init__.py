@@ -18,10 +18,13 @@ from amplemarket_source.api.listing import ListPage, list_pages
 from amplemarket_source.api.pacing import in_turn
 from amplemarket_source.api.pages import Page
 from amplemarket_source.api.responses import Response, UnreadableBodyError
+from amplemarket_source.api.search import DEEPEST_SEARCH, FILTERS, search_pages
 from amplemarket_source.api.transport import Timeouts
 
 __all__ = [
+    "DEEPEST_SEARCH",
     "FAILURE_BUDGET",
+    "FILTERS",
     "AccountInfo",
     "ApiClient",
     "CallStats",
@@ -35,4 +38,5 @@ __all__ = [
     "in_turn",
     "list_pages",
     "path_segment",
+    "search_pages",
 ]

@@ -80,6 +80,7 @@ _COMMANDS = (
     LazyCommand(
         "find", "find", "Look up one person or company; printed, and loaded into the same tables."
     ),
+    LazyCommand("search", "search", "Search people or companies; writes a list of leads."),
     LazyCommand("sync", "sync", "Keep users, tasks, calls, lead lists and the like as tables."),
     LazyCommand(
         "status",

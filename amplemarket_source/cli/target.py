@@ -21,7 +21,7 @@ from amplemarket_source.destination import bigquery, duckdb, postgres
 from amplemarket_source.errors import SettingsError, how_to_install
 from amplemarket_source.warehouse.place import Place, configured_place
 
-__all__ = ["ENRICHMENT", "WORKSPACE", "Names", "Target"]
+__all__ = ["DATASET", "ENRICHMENT", "PIPELINE", "WORKSPACE", "Names", "Target"]
 
 _DUCKDB = "duckdb:///"
 _OURS: dict[str, type[Destination[Any, Any]]] = {
@@ -57,6 +57,7 @@ class Names:
 
 ENRICHMENT = Names("amplemarket_data", "amplemarket")
 WORKSPACE = Names("amplemarket_workspace", "amplemarket_workspace", "_workspace")
+DATASET, PIPELINE = ENRICHMENT.dataset, ENRICHMENT.pipeline
 
 
 @dataclass(frozen=True)

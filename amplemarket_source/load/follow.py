@@ -38,6 +38,7 @@ from amplemarket_source.clock import SystemClock
 from amplemarket_source.errors import AmplemarketError, Busy, UsageError
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.pages import CompletedRequest, Spool
+from amplemarket_source.privacy.streams import finish_stream_erasures
 from amplemarket_source.privacy.unfinished import finish_erasures
 from amplemarket_source.schema.streams import STREAM_TABLES
 from amplemarket_source.schema.tables import REJECTS, TABLES
@@ -169,13 +170,14 @@ def _follow_up(pipeline: dlt.Pipeline, package: LoadPackageInfo) -> None:
 
 
 def _follow_sync(pipeline: dlt.Pipeline, package: LoadPackageInfo) -> None:
-    """The same of the workspace: who was erased meanwhile is erased again by the next sync."""
+    """The same of the workspace."""
     tables = [*(table.name for table in STREAM_TABLES), REJECTS.name]
     if not package.jobs["failed_jobs"]:
         _remove_files(package, tables)
     try:
-        with exclusive_warehouse(pipeline, SystemClock()):
+        with exclusive_warehouse(pipeline, SystemClock()) as (warehouse, _):
             _empty_staging(pipeline, package, tables)
+            finish_stream_erasures(warehouse, SystemClock().now())
     except Busy:
         logger.debug("Another run is at work.")
     except AmplemarketError as error:

@@ -10,7 +10,7 @@ import dlt
 from dlt.extract import DltSource
 
 from amplemarket_source.clock import Interrupted, StoppableClock, SystemClock
-from amplemarket_source.environment import run_environment
+from amplemarket_source.environment import keep_values_out_of_logs, run_environment
 from amplemarket_source.errors import Busy
 from amplemarket_source.load.streams import stream_resources
 from amplemarket_source.load.waves import load_in_room, load_pending
@@ -70,6 +70,7 @@ class WorkspaceSync:
             AmplemarketError: it could not do its work; single streams' troubles are in the report.
             KeyboardInterrupt: it was stopped.
         """
+        keep_values_out_of_logs(streams=True)
         with run_environment(), self.report.timing("total"), ExitStack() as stack:
             load_pending(self._pipeline)
             sync, warehouse = stack.enter_context(

@@ -24,34 +24,25 @@ Each module imports only those before it: ``options``, ``identity`` (who a lead 
 (invented answers), ``validation``, ``credits``, ``enrichments`` (progress and pages), ``exchange``
 (a call and its answer), ``fault_pages`` and ``faults``, ``collection`` (a stream of rows made from
 their numbers), ``population``, ``workspace_rows``, ``workspace_people``, ``workspace``, ``state``,
-``endpoint``, ``listing``, the three modules of endpoints, ``routes``, ``app``, ``server``.
+``endpoint``, ``listing``, the three modules of endpoints, ``routes``, ``help``, ``app``,
+``server``.
 """
 
 from __future__ import annotations
 
-import inspect
-import re
-import textwrap
-from collections.abc import Iterator
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from amplemarket_source.sandbox.credits import Charge
-from amplemarket_source.sandbox.faults import FAULTS, Fault
-from amplemarket_source.sandbox.identity import lead_identity, subject_of
-from amplemarket_source.sandbox.options import (
-    SandboxOptions,
-    Variant,
-    WorkspaceSizes,
-    changed,
-)
-from amplemarket_source.sandbox.state import Call, Sandbox
-from amplemarket_source.sandbox.workspace import Workspace
+from amplemarket_source.sandbox.options import SandboxOptions, Variant, WorkspaceSizes, changed
 
 if TYPE_CHECKING:
-    from amplemarket_source.sandbox.endpoint import Endpoint
-
-    SANDBOX_HELP: str
+    from amplemarket_source.sandbox.credits import Charge
+    from amplemarket_source.sandbox.faults import FAULTS, Fault
+    from amplemarket_source.sandbox.help import SANDBOX_HELP
+    from amplemarket_source.sandbox.identity import lead_identity, subject_of
     from amplemarket_source.sandbox.server import SandboxServer, serve
+    from amplemarket_source.sandbox.state import Call, Sandbox
+    from amplemarket_source.sandbox.workspace import Workspace
 
 __all__ = [
     "FAULTS",
@@ -71,82 +62,32 @@ __all__ = [
     "subject_of",
 ]
 
-
-_RULES = """\
-Serves an API that behaves as the vendor documents it. People and companies are invented from the
-lead; nothing is charged. The key is "sandbox-key".
-
-What a lead gives
-  ada.lovelace@site.example       Ada Lovelace, who works at site.example; the same person as the
-                                  name "Ada Lovelace" with the company domain site.example
-  linkedin.example/in/ada-byron   Ada Byron, at one of 500 companies; all spellings are one
-  notfound... or missing...       not_found: an e-mail, LinkedIn slug, name, title or company
-                                  domain that starts so
-  removed... or gdpr...           gdpr_removed, in the same way
-
-Controls, beside the API
-  GET  /_sandbox/log              requests accepted, leads submitted and charged, credits
-  GET  /_sandbox/requests         every call: method, path, status
-  POST /_sandbox/options          change options, such as {"children": "none"}
-  POST /_sandbox/faults           the list of switches that are on, such as
-                                  ["poll_503", {"name": "cut_body", "count": 2}]
-  POST /_sandbox/workspace        {"change": "add", "stream": "tasks", "user_id": ..., ...}, or
-                                  "change" and "remove" with a "key", or "add_field"
-  POST /_sandbox/settle           run every request to its end
-  POST /_sandbox/reset            forget everything
-"""
-
-
-_CITED = re.compile(r" \(api.notes:[^)]*\)")
-
-
-def _documented(settings: type[Any]) -> Iterator[str]:
-    """A dataclass's attributes with the first sentence that its docstring has on each."""
-    texts: dict[str, str] = {}
-    names = ""
-    _, _, listed = (inspect.getdoc(settings) or "").partition("Attributes:\n")
-    for line in listed.splitlines():
-        head = re.match(r"    (\w+(?:, \w+)*): (.*)", line)
-        if head:
-            names, texts[head[1]] = head[1], head[2]
-        elif names:
-            texts[names] += f" {line.strip()}"
-    for name, text in texts.items():
-        first = _CITED.sub("", text).replace("``", "")
-        yield from textwrap.wrap(
-            first, 96, initial_indent=f"  {name:<24}  ", subsequent_indent=" " * 28
-        )
-
-
-def _help() -> str:
-    from amplemarket_source.sandbox.routes import ENDPOINTS
-
-    def path(endpoint: Endpoint) -> str:
-        return re.sub(r"{(?:number:path|key)}", "{id}", endpoint.path).replace(":path", "")
-
-    parts = (
-        ("Endpoints", [f"  {one.method:<6} {path(one):<36} {one.help}" for one in ENDPOINTS]),
-        ("Options", _documented(SandboxOptions)),
-        ("Options: what the answers look like", _documented(Variant)),
-        ("Options: what is in the workspace", _documented(WorkspaceSizes)),
-        ("Fault switches", (f"  {name:<26}{spec.help}" for name, spec in FAULTS.items())),
-    )
-    return _RULES + "".join(f"\n{title}\n" + "\n".join(lines) + "\n" for title, lines in parts)
+_HOMES = {
+    "FAULTS": "faults",
+    "SANDBOX_HELP": "help",
+    "Call": "state",
+    "Charge": "credits",
+    "Fault": "faults",
+    "Sandbox": "state",
+    "SandboxServer": "server",
+    "Workspace": "workspace",
+    "lead_identity": "identity",
+    "serve": "server",
+    "subject_of": "identity",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """The help and the server come late: a command without them does not pay for them, and the
-    server's libraries are an extra that the help does without."""
-    if name == "SANDBOX_HELP":
-        return _help()
-    if name not in ("SandboxServer", "serve"):
+    """What is here comes when it is asked for: a command without the server does not pay for it,
+    and the server's libraries are an extra that the help does without."""
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        from amplemarket_source.sandbox import server
+        home = import_module(f"{__name__}.{_HOMES[name]}")
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"The sandbox needs {error.name}: "
             "python -m pip install 'starlette>=0.40' 'uvicorn>=0.30'",
             name=error.name,
         ) from None
-    return getattr(server, name)
+    return getattr(home, name)

@@ -163,13 +163,21 @@ class Collection:
         return self._changed.get(self.keys.make(number), {}) if self._changed else {}
 
     def add(self, row: Row, owner: str | None = None) -> Row:
-        """A new row, the newest; ``owner`` is whose it is, where rows are listed by an owner."""
+        """A new row, the newest; ``owner`` is whose it is, where rows are listed by an owner.
+
+        With the key of a row that was removed that row comes back, in its old place.
+        """
         number = ADDED + len(self._added)
         new = {**self._make(number), **row}
         key = str(new[self.key])
         self._removed.discard(key)
-        self._added[key] = (owner, new)
-        return self._complete(key, new)
+        made = self.keys.read(key)
+        if key in self._added or made is None or not self.has(made):
+            self._changed.pop(key, None)
+            self._added[key] = (owner, new)
+            return self._complete(key, new)
+        self._changed[key] = dict(row)
+        return self._complete(key, self._make(made))
 
     def change(self, key: str, fields: Row) -> Row:
         """Set members of a row.

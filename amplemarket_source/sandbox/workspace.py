@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing import Any, Literal
 
 from amplemarket_source.sandbox.collection import (
+    ADDED,
     Collection,
     Keys,
     Listing,
@@ -122,7 +123,9 @@ class Workspace:
         )
         self._stream("accounts", partial(account, maker))
         self._stream("contacts", partial(contact, maker))
-        self._stream("job_openings", partial(job_opening, maker), has=lambda _: True)
+        self._stream(
+            "job_openings", partial(job_opening, maker), has=lambda number: 0 <= number < ADDED
+        )
         self.streams["users"].fields["mailboxes"] = self._mailboxes_of
 
     def _stream(
@@ -149,8 +152,8 @@ class Workspace:
         """All rows of a stream as the API shows them now, in its order.
 
         Args:
-            owner: the id of the user whose tasks, or of the list whose leads are wanted; those
-                two streams have no rows without.
+            owner: the id of the user whose tasks, of the list whose leads, or of the company whose
+                job openings are wanted; those three streams have no rows without.
         """
         return list(self.listing(stream, owner=owner))
 
@@ -253,7 +256,13 @@ class Workspace:
             return range(whose, whose + each * OWNERS, OWNERS)
         if stream == "call_dispositions":
             return range(len(DISPOSITIONS))
-        return range(getattr(self.sizes, stream, 0))
+        if stream == "job_openings":
+            return range(0) if owner is None else self._openings_of(owner)
+        return range(getattr(self.sizes, stream))
+
+    def _openings_of(self, company_id: str) -> range:
+        first = int.from_bytes(blake2b(company_id.encode(), digest_size=3).digest(), "big") << 7
+        return range(first, first + min(128, self.sizes.job_openings_per_company))
 
     def listing(
         self,
@@ -287,16 +296,6 @@ class Workspace:
             if (row["email"] or "").casefold() == wanted:
                 return row
         return None
-
-    def job_openings(
-        self, company_id: str, matches: Callable[[Row], bool] | None = None
-    ) -> Listing:
-        """The openings of a company, by its id."""
-        first = int.from_bytes(blake2b(company_id.encode(), digest_size=3).digest(), "big") << 7
-        each = min(128, self.sizes.job_openings_per_company)
-        return self.listing(
-            "job_openings", matches, numbers=range(first, first + each), owner=company_id
-        )
 
     def _existing(self, stream: Stream, key: str) -> Row:
         row = self.streams[stream].find(key)

@@ -247,7 +247,7 @@ def _job_openings(sandbox: Sandbox, exchange: Exchange) -> SandboxResponse:
     matches = wanted(exchange, _OPENINGS, known=_COMPANY)
     given = {name: text for name, text in exchange.query if name in _COMPANY and text}
     company_id = given.pop("company_id", None) or subject_of("companies", given).entity_id
-    listing = sandbox.workspace.job_openings(company_id, matches)
+    listing = sandbox.workspace.listing("job_openings", matches, owner=company_id)
     answer = listed(exchange, "job_openings", listing, _TWENTY)
     document: dict[str, Any] = answer.document or {}
     document["job_openings"] = [

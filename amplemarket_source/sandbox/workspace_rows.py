@@ -51,7 +51,9 @@ _PROVIDERS = ("google", "outlook", "other", "other_mixed")
 def iso(moment: datetime, *, milliseconds: bool = False) -> str:
     """As the API writes a time: UTC, ``Z``, to the second, or to the millisecond."""
     kind = "milliseconds" if milliseconds else "seconds"
-    return moment.astimezone(timezone.utc).isoformat(timespec=kind).removesuffix("+00:00") + "Z"
+    if moment.tzinfo is not timezone.utc:
+        moment = moment.astimezone(timezone.utc)
+    return moment.isoformat(timespec=kind)[: -len("+00:00")] + "Z"
 
 
 class RowMaker:

@@ -12,6 +12,7 @@ from amplemarket_source.api import ApiClient
 from amplemarket_source.clock import StoppableClock
 from amplemarket_source.errors import Busy
 from amplemarket_source.memory import MemoryBudget
+from amplemarket_source.privacy.streams import finish_stream_erasures
 from amplemarket_source.schema.tables import COMPANIES, REQUEST_LEADS
 from amplemarket_source.settings import WorkspaceSettings
 from amplemarket_source.streams.catalog import Stream
@@ -76,6 +77,7 @@ def open_sync(
                 clock=clock,
             )
         )
+        finish_stream_erasures(warehouse, clock.now())
         sync = Sync(
             pipeline,
             streams,

@@ -19,6 +19,7 @@ from amplemarket_source.api import ApiClient, ListPage
 from amplemarket_source.clock import Clock
 from amplemarket_source.errors import ApiError, KeyRefused, SchemaFrozen
 from amplemarket_source.memory import MemoryBudget
+from amplemarket_source.privacy.streams import stream_keys, withheld
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.streams import PROGRESS, stream_table
 from amplemarket_source.schema.table import ARROW_TYPES
@@ -86,6 +87,7 @@ class Sync:
         self._clock = clock
         self._companies = companies
         self._is_full = is_full
+        self._kept_out = stream_keys(warehouse)
         self._store = StreamStore(warehouse, workbench, knows_nothing=knows_nothing)
         self._listings = Listings(
             client,
@@ -217,10 +219,13 @@ class Sync:
         if not len(raw):
             return
         new = raw.only(self._store.new_in(raw, parts))
-        self._report.streams[stream.name].changed += len(new)
         if stream.name in ("tasks", "calls"):
             self._meet(new)
-        yield from builder.tables(new)
+        for tables in builder.tables(new):
+            kept = withheld(tables, self._kept_out)
+            if stream.name in kept:
+                self._report.streams[stream.name].changed += kept[stream.name].num_rows
+            yield kept
 
     def _counted(self, batches: Iterator[TableBatch]) -> Iterator[TableBatch]:
         for batch in batches:

@@ -110,6 +110,11 @@ class Warehouse:
         self._stack.close()
 
     @property
+    def pipeline(self) -> dlt.Pipeline:
+        """Whose destination and dataset it is."""
+        return self._outer
+
+    @property
     def is_one_process(self) -> bool:
         """Whether the destination itself admits one process at a time: a DuckDB file does."""
         return name_of(self._outer) == "duckdb"

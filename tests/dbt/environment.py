@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +17,34 @@ from tests.destinations.servers import PROJECT
 from tests.support.environments import ROOT, Environment, Missing, not_tested
 from tests.support.workers import Worker, environment_of
 
-__all__ = ["DBT", "PACKAGE", "Project", "dbt_worker"]
+__all__ = ["DBT", "PACKAGE", "Project", "copied", "dbt_worker"]
 
 PACKAGE = ROOT / "dbt"
 DBT = Environment("dbt", "dbt 1.11", Path(__file__).with_name("dbt.txt"))
+
+
+def copied(folder: Path, profile: str = "amplemarket") -> Path:
+    """A copy of the package that has its own profile, and is a project by that: for schedulers.
+
+    The variable ``AMPLEMARKET_WAREHOUSE`` names the DuckDB file.
+
+    Args:
+        profile: its name.
+    """
+    shutil.copytree(
+        PACKAGE,
+        folder,
+        ignore=shutil.ignore_patterns("target", "logs", "dbt_packages", "integration_tests"),
+    )
+    output = {
+        "type": "duckdb",
+        "path": "{{ env_var('AMPLEMARKET_WAREHOUSE') }}",
+        "schema": "models",
+        "threads": 1,
+    }
+    found = {profile: {"target": "tests", "outputs": {"tests": output}}}
+    (folder / "profiles.yml").write_text(yaml.safe_dump(found))
+    return folder
 
 
 @contextmanager

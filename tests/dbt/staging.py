@@ -32,6 +32,8 @@ _TYPES: dict[DataType, str] = {
 }
 _WRITTEN_BY = "tests/dbt/staging.py from amplemarket_source/schema/tables.py"
 
+_WIDTH = 92  # of a line, its indentation aside
+
 _NOT_DOCUMENTED = "{}; the API does not document this field"
 
 _LOAD = Column("load_id", description="The dlt load", nullable=False)
@@ -314,21 +316,23 @@ def _sql(table: Table) -> str:
             wanted.append(f"{date} as {staged.dates[column.name]}")
     selected = ",\n        ".join(wanted)
     if staged.more:
-        selected += (
-            "\n        {%- for column in more %},\n        {{ column }}\n        {%- endfor %}"
-        )
+        selected += "{% for column in more %}, {{ column }}{% endfor %}"
     head = f"-- Written by {_WRITTEN_BY}.\n"
     head += f"{{%- set columns = {{\n{read}\n}} %}}\n"
     if staged.more:
         head += f"{{%- set more = {more} %}}\n"
     given = f"{source}, columns{', more' if staged.more else ''}"
+    read_columns = f"{{{{ amplemarket_columns({given}) }}}}"
+    if len(read_columns) > _WIDTH:
+        read_columns = read_columns.replace(source, f"\n            {source}")
+        read_columns = read_columns.replace(") }}", "\n        ) }}")
     return f"""{head}
 with
 
 loaded as (
 
     select
-        {{{{ amplemarket_columns({given}) }}}}
+        {read_columns}
     from {{{{ {source} }}}}
 
 ),

@@ -288,6 +288,29 @@ def test_what_is_removed_is_in_no_list_and_what_names_it_stays(api: Api) -> None
         workspace.remove("users", user["id"])
 
 
+def test_a_row_that_was_removed_comes_back_in_its_place(api: Api) -> None:
+    workspace = api.server.workspace
+    lists = workspace.rows("lead_lists")
+    gone = workspace.remove("lead_lists", lists[4]["id"])
+    assert len(workspace.rows("lead_lists")) == len(lists) - 1
+    workspace.add("lead_lists", **gone)
+    assert walked(api, "/lead-lists", "lead_lists") == lists
+
+
+def test_an_opening_is_added_to_one_company(api: Api) -> None:
+    workspace = api.server.workspace
+    company = api.client.get("/companies/find", params={"domain": "acme.example"}).json()["id"]
+    new = workspace.add("job_openings", company_id=company, title="Archivist")
+    rows = workspace.rows("job_openings", owner=company)
+    assert (len(rows), rows[-1]) == (4, new)
+    listed = walked(api, "/job-openings?domain=acme.example", "job_openings")
+    assert [row["id"] for row in listed] == [row["id"] for row in rows]
+    other = walked(api, "/job-openings?domain=other.example", "job_openings")
+    assert len(other) == 3
+    workspace.remove("job_openings", listed[0]["id"])
+    assert len(walked(api, f"/job-openings?company_id={company}", "job_openings")) == 3
+
+
 def test_a_list_can_go_between_its_listing_and_its_reading(api: Api) -> None:
     gone = first(api, "/lead-lists", "lead_lists")["id"]
     api.server.workspace.remove("lead_lists", gone)

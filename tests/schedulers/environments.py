@@ -11,7 +11,9 @@ __all__ = ["SCHEDULERS", "interpreter_of"]
 _HERE = Path(__file__).parent
 
 SCHEDULERS = {
-    "dagster": Environment("dagster", "Dagster with dbt", _HERE / "dagster.txt", extra="dagster"),
+    "dagster": Environment(
+        "dagster", "Dagster with dbt", _HERE / "dagster.txt", extra="dagster,sandbox"
+    ),
     "airflow": Environment("airflow", "Airflow 3.3.2", _HERE / "airflow.txt", extra="sandbox"),
     "prefect": Environment("prefect", "Prefect 3.7.2", _HERE / "prefect.txt", extra="sandbox"),
 }

@@ -1,6 +1,5 @@
-"""Materialises our assets and a dbt project behind them; a program of Dagster's environment."""
+"""Materialises our assets and the dbt package behind them; a program of Dagster's environment."""
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,15 @@ from amplemarket_source.dagster import amplemarket_assets
 from tests.support.orders import serve
 
 
-def do(leads: str, folder: str, pipelines: str) -> Any:
+def do(leads: str, project: str, pipelines: str) -> Any:
     """One job of both, and how it ended.
 
     Args:
-        folder: gets a copy of the dbt project, into which dbt writes.
+        project: the folder of the dbt project, into which dbt writes.
     """
-    place = Path(folder) / "dbt"
-    shutil.copytree(Path(__file__).parent / "dbt_project", place, dirs_exist_ok=True)
+    place = Path(project)
     subprocess.run(["dbt", "parse", "--profiles-dir", "."], cwd=place, check=True)
-    project = DbtProject(place)
+    models = DbtProject(place)
 
     def pipeline() -> dlt.Pipeline:
         return dlt.pipeline(
@@ -32,27 +30,32 @@ def do(leads: str, folder: str, pipelines: str) -> Any:
             pipelines_dir=pipelines,
         )
 
-    @dbt_assets(manifest=project.manifest_path)
+    @dbt_assets(manifest=models.manifest_path)
     def marts(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Any:
         yield from dbt.cli(["build"], context=context).stream()
 
     tables = amplemarket_assets(pipeline, leads=leads, max_retries=0)
     found = dg.materialize(
         [tables, marts],
-        resources={"dbt": DbtCliResource(project_dir=project)},
+        resources={"dbt": DbtCliResource(project_dir=models)},
         instance=dg.DagsterInstance.ephemeral(),
         raise_on_error=False,
     )
-    (model,) = marts.keys
+    checks = found.get_asset_check_evaluations()
     return {
         "success": found.success,
-        "upstream": [key.to_user_string() for key in marts.asset_deps[model]],
+        "tables": sorted(key.to_user_string() for key in tables.keys),
+        "upstream": {
+            key.path[-1]: sorted(one.to_user_string() for one in needed)
+            for key, needed in marts.asset_deps.items()
+        },
         "materialised": [
-            event.asset_key.to_user_string()
+            event.asset_key.path[-1]
             for event in found.get_asset_materialization_events()
             if event.asset_key is not None
         ],
-        "settled": [check.passed for check in found.get_asset_check_evaluations()],
+        "settled": [check.passed for check in checks if check.check_name == "settled"],
+        "failed": sorted({check.check_name for check in checks if not check.passed}),
     }
 
 

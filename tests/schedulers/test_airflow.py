@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from amplemarket_source.sandbox import Fault
+from tests.dbt.environment import copied
 from tests.schedulers.environments import interpreter_of
 from tests.schedulers.place import PEOPLE, Place
 from tests.support.workers import Died, Worker, environment_of
@@ -26,7 +27,6 @@ ONE_TASK, SUBMIT_AND_WAIT, THEN_DBT = (
     "amplemarket_then_dbt",
 )
 EXAMPLE = Path(__file__).parents[2] / "pipelines" / "airflow_dag.py"
-DBT_PROJECT = Path(__file__).parent / "dbt_project"
 
 Workers: TypeAlias = Callable[[], AbstractContextManager[Worker]]
 
@@ -51,7 +51,7 @@ def workers(home: Path) -> Workers:
         DBT_TARGET_PATH=str(home / "dbt" / "target"),
         DBT_LOG_PATH=str(home / "dbt" / "logs"),
         DBT_SEND_ANONYMOUS_USAGE_STATS="False",
-        AIRFLOW_VAR_AMPLEMARKET_DBT_PROJECT=str(DBT_PROJECT),
+        AIRFLOW_VAR_AMPLEMARKET_DBT_PROJECT=str(copied(home / "dbt")),
     )
     subprocess.run(
         [python.parent / "airflow", "db", "migrate"],
@@ -101,7 +101,9 @@ def test_each_shape_ends_settled(worker: Worker, place: Place, dag: str) -> None
     assert found["state"] == "success"
     assert (place.people(), place.posts()) == (len(PEOPLE), 1)
     if dag == THEN_DBT:
-        assert place.rows("SELECT found FROM people_found") == [(len(PEOPLE),)]
+        assert place.rows("SELECT count(*) FROM models_amplemarket.amplemarket__people") == [
+            (len(PEOPLE),)
+        ]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A dbt project behind our assets: one job, linked by the keys of its source."""
+"""The dbt package behind our assets: one job, linked by the keys of its sources."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.dbt.environment import copied
 from tests.schedulers.environments import interpreter_of
 from tests.schedulers.place import PEOPLE, Place
 from tests.support.workers import Worker, environment_of
@@ -34,7 +35,7 @@ def worker(home: Path) -> Iterator[Worker]:
 def run(worker: Worker, place: Place, **settings: str) -> Any:
     return worker.order(
         leads=str(place.leads),
-        folder=str(place.folder),
+        project=str(copied(place.folder / "dbt")),
         pipelines=str(place.pipelines),
         environment={
             **place.environment(**settings),
@@ -43,15 +44,19 @@ def run(worker: Worker, place: Place, **settings: str) -> Any:
     )
 
 
-def test_a_model_waits_for_the_tables_of_its_source_and_reads_them(
+def test_every_table_is_a_source_of_the_package_and_its_models_wait_for_them(
     worker: Worker, place: Place
 ) -> None:
     found = run(worker, place)
-    assert found["success"]
-    assert found["upstream"] == ["amplemarket/people"]
-    assert found["materialised"][-1] == "people_found", "after every table"
-    assert "amplemarket/people" in found["materialised"]
-    assert place.rows("SELECT found FROM main.people_found") == [(len(PEOPLE),)]
+    assert (found["success"], found["failed"]) == (True, [])
+    sources = {key for needed in found["upstream"].values() for key in needed if "/" in key}
+    assert set(found["tables"]) <= sources, "dbt's keys of its sources are ours"
+    assert found["upstream"]["stg_amplemarket__people"] == ["amplemarket/people"]
+    order = found["materialised"]
+    assert order.index("people") < order.index("stg_amplemarket__people")
+    assert order.index("stg_amplemarket__people") < order.index("amplemarket__people")
+    marts = "models_amplemarket"
+    assert place.rows(f"SELECT count(*) FROM {marts}.amplemarket__people") == [(len(PEOPLE),)]
 
 
 def test_where_a_batch_is_held_no_model_runs(worker: Worker, place: Place) -> None:
@@ -59,5 +64,5 @@ def test_where_a_batch_is_held_no_model_runs(worker: Worker, place: Place) -> No
     found = run(worker, place)
     assert not found["success"]
     assert False in found["settled"]
-    assert "people_found" not in found["materialised"]
+    assert not [name for name in found["materialised"] if name.startswith("stg_")]
     assert place.posts() == 1

@@ -16,6 +16,7 @@ from amplemarket_source import (
     enrich,
     figures,
     forget,
+    lead_list,
     plan,
     query_leads,
     resume,
@@ -90,6 +91,10 @@ def in_tests() -> None:
 def the_workspace(pipeline: dlt.Pipeline) -> None:
     pipeline.run(workspace(calls_overlap="14d").with_resources("users", "tasks", "contacts"))
     pipeline.run(workspace(full=True))
+
+
+def a_lead_list(pipeline: dlt.Pipeline) -> None:
+    enrich(pipeline, leads=lead_list("0195f0c2-7a51-7d1e-b1a5-3f2f8e6c9a10"))
 
 
 def by_attribute(pipeline: dlt.Pipeline) -> None:

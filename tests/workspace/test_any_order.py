@@ -19,7 +19,7 @@ from tests.workspace.conftest import SMALL
 from tests.workspace.killed import dying
 from tests.workspace.synced import LISTED, Synced
 
-_EXAMPLES = int(os.environ.get("AMPLEMARKET_SEQUENCES", "4"))
+_EXAMPLES = int(os.environ.get("AMPLEMARKET_SEQUENCES", "2"))
 _NUMBERS = st.integers(0, 239)
 _STEPS = st.lists(
     st.one_of(

@@ -13,7 +13,12 @@ ALL = (*LISTED, "tasks", "lead_list_leads", "contacts")
 
 
 @pytest.mark.parametrize(
-    "point", ["read:9", "load:5", "done:0"], ids=["reading", "loading", "before it is noted"]
+    "point",
+    [
+        pytest.param("read:9", id="reading"),
+        pytest.param("load:5", id="loading", marks=pytest.mark.slow),
+        pytest.param("done:0", id="before it is noted", marks=pytest.mark.slow),
+    ],
 )
 def test_tables_follow_the_workspace_whatever_dies(synced: Synced, point: str) -> None:
     workspace = synced.workspace

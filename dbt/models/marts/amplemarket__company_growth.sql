@@ -52,8 +52,9 @@ final as (
         companies.company_name,
         compared.enriched_at as seen_at,
         compared.previous_seen_at,
-        {{ amplemarket_count(dbt.datediff('compared.previous_seen_at', 'compared.enriched_at', 'day')) }}
-            as days_since_previous,
+        {{ amplemarket_count(
+            dbt.datediff('compared.previous_seen_at', 'compared.enriched_at', 'day')
+        ) }} as days_since_previous,
         compared.estimated_number_of_employees as employees,
         compared.estimated_number_of_employees - compared.previous_employees as employees_change,
         {{ amplemarket_ratio(

@@ -34,7 +34,7 @@ suppressed as (
         kind = 'people'
         and status = 'gdpr_removed'
         and lead_key not in (
-            select erasure_key from {{ ref('stg_amplemarket__erasures') }}
+            select known.erasure_key from {{ ref('stg_amplemarket__erasures') }} as known
         )
 
 ),

@@ -72,10 +72,7 @@ final as (
         request_key,
         enrichment_request_id,
         {{ amplemarket_utc('enriched_at') }} as enriched_at,
-        _dlt_load_id as dlt_load_id
-        {%- for column in more %},
-        {{ column }}
-        {%- endfor %}
+        _dlt_load_id as dlt_load_id{% for column in more %}, {{ column }}{% endfor %}
     from loaded
 
 )

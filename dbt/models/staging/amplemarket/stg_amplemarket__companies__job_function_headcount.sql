@@ -12,7 +12,9 @@ with
 loaded as (
 
     select
-        {{ amplemarket_columns(source('amplemarket', 'companies__job_function_headcount'), columns) }}
+        {{ amplemarket_columns(
+            source('amplemarket', 'companies__job_function_headcount'), columns
+        ) }}
     from {{ source('amplemarket', 'companies__job_function_headcount') }}
 
 ),

@@ -45,10 +45,7 @@ final as (
         domain,
         {{ amplemarket_utc('first_seen_at') }} as first_seen_at,
         {{ amplemarket_utc('erased_at') }} as erased_at,
-        _dlt_load_id as dlt_load_id
-        {%- for column in more %},
-        {{ column }}
-        {%- endfor %}
+        _dlt_load_id as dlt_load_id{% for column in more %}, {{ column }}{% endfor %}
     from loaded
 
 )

@@ -1,4 +1,0 @@
-{{ config(materialized="table") }}
-
-select count(*) as found
-from {{ source("amplemarket", "people") }}
