@@ -73,7 +73,7 @@ def run_demo(python: Path, folder: Path) -> str:
     for words in (
         [str(python), "-c", "import amplemarket_source as a; print(a.__file__)"],
         [str(command), "--version"],
-        [str(command), "run", "people", "--sandbox"],
+        [str(command), "run", "people", "--sandbox", "--debug"],
         [str(command), "report", *_TABLES_OF_THE_DEMO],
     ):
         done = subprocess.run(
