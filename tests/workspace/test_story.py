@@ -12,14 +12,8 @@ from tests.workspace.synced import LISTED, Synced
 ALL = (*LISTED, "tasks", "lead_list_leads", "contacts")
 
 
-@pytest.mark.parametrize(
-    "point",
-    [
-        pytest.param("read:9", id="reading"),
-        pytest.param("load:5", id="loading", marks=pytest.mark.slow),
-        pytest.param("done:0", id="before it is noted", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("point", ["read:9", "done:0"], ids=["reading", "before it is noted"])
 def test_tables_follow_the_workspace_whatever_dies(synced: Synced, point: str) -> None:
     workspace = synced.workspace
     assert synced.sync().exit_code == 0
