@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all test-schedulers lint destinations bench clean
+.PHONY: demo docs test test-all test-schedulers lint destinations bench clean
 
 # The main job against the bundled API server: no key, no account, nothing spent.
 demo: .venv/demo
@@ -33,6 +33,11 @@ lint: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The pages, in docs/_build/html/index.html.
+docs: .venv/dev
+	$(BIN)/python docs/generate.py
+	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
 
 # The table of ratios against plain dlt and DuckDB alone; an hour and a half on two cores.
 bench: .venv/bench

@@ -25,33 +25,42 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from amplemarket_source.errors import AmplemarketError
     from amplemarket_source.leads.databases import query_leads
+    from amplemarket_source.leads.lead_lists import lead_list
+    from amplemarket_source.report_page import figures
     from amplemarket_source.run.enrichment import enrich, plan, resume
     from amplemarket_source.run.forget import forget
     from amplemarket_source.run.status import settled, status
     from amplemarket_source.source import amplemarket
+    from amplemarket_source.workspace_source import workspace
 
 __all__ = [
     "AmplemarketError",
     "amplemarket",
     "enrich",
+    "figures",
     "forget",
+    "lead_list",
     "plan",
     "query_leads",
     "resume",
     "settled",
     "status",
+    "workspace",
 ]
 
 _HOME = {
     "AmplemarketError": "errors",
     "amplemarket": "source",
     "enrich": "run.enrichment",
+    "figures": "report_page",
     "forget": "run.forget",
+    "lead_list": "leads.lead_lists",
     "plan": "run.enrichment",
     "query_leads": "leads.databases",
     "resume": "run.enrichment",
     "settled": "run.status",
     "status": "run.status",
+    "workspace": "workspace_source",
 }
 
 

@@ -37,6 +37,13 @@ _ABOUT_OURS = re.compile(
     r"(__[a-z_]+)?\.[0-9a-f]{6,}"
 )
 """The name of a job that loads one of our tables."""
+_ABOUT_STREAMS = re.compile(
+    r"\b(users|sequences|mailboxes|call_dispositions|task_types|task_statuses|excluded_domains|"
+    r"excluded_emails|lead_lists|lead_list_leads|calls|tasks|accounts|contacts|job_openings)"
+    r"(__[a-z_]+)?\.[0-9a-f]{6,}"
+)
+"""The same of the workspace's. Tables of other sources may have these names, so it is looked for
+only where a workspace is synced."""
 
 
 class _WithoutValues(logging.Filter):
@@ -44,11 +51,18 @@ class _WithoutValues(logging.Filter):
 
     A destination quotes the row that it refuses, and dlt logs that with the job's name
     (api-notes: dlt-said).
+
+    Args:
+        about: recognises it by the job's name.
     """
+
+    def __init__(self, about: re.Pattern[str]) -> None:
+        super().__init__()
+        self._about = about
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
-        if record.levelno >= logging.WARNING and _ABOUT_OURS.search(text):
+        if record.levelno >= logging.WARNING and self._about.search(text):
             kind = record.exc_info[0] if record.exc_info else None
             what = text.partition(" with message ")[0].partition("\n")[0]
             record.msg = f"{what} ({kind.__name__})" if kind else what
@@ -56,15 +70,21 @@ class _WithoutValues(logging.Filter):
         return True
 
 
-_FILTER = _WithoutValues()
+_FILTER = _WithoutValues(_ABOUT_OURS)
+_STREAMS_FILTER = _WithoutValues(_ABOUT_STREAMS)
 
 
-def keep_values_out_of_logs() -> None:
+def keep_values_out_of_logs(*, streams: bool = False) -> None:
     """From now on dlt's log says of a load that failed what failed, and quotes no row of ours.
 
     What it says of other tables stays as it is.
+
+    Args:
+        streams: the tables of the workspace are ours as well.
     """
     logging.getLogger("dlt").addFilter(_FILTER)
+    if streams:
+        logging.getLogger("dlt").addFilter(_STREAMS_FILTER)
 
 
 @contextmanager

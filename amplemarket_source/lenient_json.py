@@ -201,8 +201,11 @@ def page_members(body: bytes) -> list[tuple[str, Any]]:
     return [*document.items(), *replaced_values(document)]
 
 
-def placed_rows(text: str) -> Iterator[PlacedRow]:
+def placed_rows(text: str, collection: str = "results") -> Iterator[PlacedRow]:
     """The same, of text from `page_text`, with their places.
+
+    Args:
+        collection: the key of the rows, where it is another.
 
     Raises:
         ValueError: as `read_rows`, when the reading comes to the defect.
@@ -211,7 +214,7 @@ def placed_rows(text: str) -> Iterator[PlacedRow]:
     while text[place : place + 1] != "}":
         key, place = decode_at(text, place)
         place = _behind(":", text, place)
-        if key == "results" and text[place : place + 1] == "[":
+        if key == collection and text[place : place + 1] == "[":
             place = _skip(text, place + 1)
             while text[place : place + 1] != "]":
                 value, stop = decode_at(text, place)

@@ -29,12 +29,19 @@ __all__ = [
     "NO_KEY_NEEDED",
     "SECTIONS",
     "SETTING_NAMES",
+    "WORKSPACE",
+    "WORKSPACE_SETTING_NAMES",
+    "ResolvedHere",
     "Settings",
+    "WorkspaceSettings",
     "parse_age",
     "resolve_settings",
+    "resolve_workspace_settings",
 ]
 
 SECTIONS = ("sources", "amplemarket")
+WORKSPACE = "amplemarket_workspace"
+"""The section, and the name, of the source of the workspace."""
 
 LEADS_PER_REQUEST = 2_500
 """25 pages: the POST and the polls weigh little, and a held batch puts little at stake."""
@@ -55,6 +62,12 @@ _FULL_NAME_ONLY: dict[str, type] = {
 _LARGEST_REQUEST = 10_000  # the safer of the guide's two figures (api-notes: batch-size)
 _AGE = re.compile(r"\s*(\d+)\s*([smhdw])\s*")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@configspec
+class ResolvedHere(BaseConfiguration):
+    """Of a dlt source: no field, so dlt injects nothing. It cannot tell a default from what was
+    given (api-notes: dlt-sections)."""
 
 
 @configspec
@@ -142,10 +155,41 @@ class Settings(BaseConfiguration):
         return parse_age(self.poll_timeout).total_seconds()
 
 
+@configspec
+class WorkspaceSettings(Settings):
+    """What enrichment's settings say of the API, and two of its own.
+
+    ``calls_overlap`` is an age: calls are read again from so long before the last one known, since
+    notes and dispositions come later. ``companies_dataset`` is where enrichment loads companies.
+    """
+
+    calls_overlap: str = "7d"
+    companies_dataset: str = "amplemarket_data"
+
+    def on_resolved(self) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            SettingsError: naming the setting.
+        """
+        super().on_resolved()
+        parse_age(self.calls_overlap, setting="calls_overlap")
+
+    @property
+    def overlap(self) -> timedelta:
+        return parse_age(self.calls_overlap)
+
+
 SETTING_NAMES: frozenset[str] = frozenset(Settings.__dataclass_fields__) - frozenset(
     BaseConfiguration.__dataclass_fields__
 )
 """The names under ``sources.amplemarket``."""
+
+
+WORKSPACE_SETTING_NAMES = frozenset(
+    {"api_key", "base_url", "requests_per_minute", "calls_overlap", "companies_dataset"}
+)
+"""The names under ``sources.amplemarket_workspace`` that the source and the command take."""
 
 
 def parse_age(text: str, *, setting: str = "age") -> timedelta:
@@ -164,7 +208,9 @@ def parse_age(text: str, *, setting: str = "age") -> timedelta:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
-def resolve_settings(section: str = SECTIONS[-1], **explicit: Any) -> Settings:
+def resolve_settings(
+    section: str = SECTIONS[-1], made_of: type[Settings] = Settings, **explicit: Any
+) -> Settings:
     """The settings as dlt finds them, with ``explicit`` ones first (``None`` means not given).
 
     Args:
@@ -172,6 +218,7 @@ def resolve_settings(section: str = SECTIONS[-1], **explicit: Any) -> Settings:
             says comes before anything that ``sources.amplemarket`` says, wherever each is written:
             dlt alone would let the environment of the one win over the files of the other
             (api-notes: dlt-sections).
+        made_of: the class of settings, where there are more of them.
 
     Raises:
         SettingsError: a setting is missing or cannot be; the text says where to put it. Also where
@@ -180,7 +227,7 @@ def resolve_settings(section: str = SECTIONS[-1], **explicit: Any) -> Settings:
     """
     given = {name: value for name, value in explicit.items() if value is not None}
     try:
-        own = {} if section == SECTIONS[-1] else _said_in(section)
+        own = {} if section == SECTIONS[-1] else _said_in(section, made_of)
         if "base_url" in own and "api_key" not in {**own, **given}:
             raise SettingsError(
                 f"sources.{section} has a base_url and no api_key, and the key of another section "
@@ -188,7 +235,7 @@ def resolve_settings(section: str = SECTIONS[-1], **explicit: Any) -> Settings:
             )
         found = {**own, **given}
         settings = resolve_configuration(
-            Settings(),
+            made_of(),
             sections=SECTIONS,
             explicit_value={name: found[name] for name in found if name not in _FULL_NAME_ONLY},
         )
@@ -213,6 +260,19 @@ def resolve_settings(section: str = SECTIONS[-1], **explicit: Any) -> Settings:
         ) from None
 
 
+def resolve_workspace_settings(**explicit: Any) -> WorkspaceSettings:
+    """The settings as dlt finds them, with ``explicit`` ones first (``None`` means not given).
+
+    What ``sources.amplemarket_workspace`` does not say is taken from ``sources.amplemarket``.
+
+    Raises:
+        SettingsError: as `resolve_settings`.
+    """
+    settings = resolve_settings(WORKSPACE, WorkspaceSettings, **explicit)
+    assert isinstance(settings, WorkspaceSettings)  # noqa: S101 - it is made of that
+    return settings
+
+
 def _named_in(section: str) -> dict[str, Any]:
     """The settings that only their full name means, as ``sources.<section>`` has them."""
     found = {name: _named(section, name) for name in _FULL_NAME_ONLY}
@@ -226,10 +286,10 @@ def _named(section: str, name: str) -> Any:
         raise _wrong(name, "the value has the wrong type") from None
 
 
-def _said_in(section: str) -> dict[str, Any]:
+def _said_in(section: str, made_of: type[Settings]) -> dict[str, Any]:
     """What ``sources.<section>`` itself says, in any place where dlt looks."""
     found: dict[str, Any] = {}
-    for name, hint in Settings.get_resolvable_fields().items():
+    for name, hint in made_of.get_resolvable_fields().items():
         accessor = dlt.secrets if name == "api_key" else dlt.config
         found[name] = accessor.get(f"{SECTIONS[0]}.{section}.{name}", extract_inner_hint(hint))
     return {name: value for name, value in found.items() if value is not None}

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from typing import Any, Dict, List, Literal, Optional  # noqa: UP035 - dlt evaluates them
 
 import dlt
-from dlt.common.configuration import configspec
 from dlt.common.configuration.container import Container
-from dlt.common.configuration.specs import BaseConfiguration, ConfigSectionContext
+from dlt.common.configuration.specs import ConfigSectionContext
 from dlt.extract import DltResource
 
 from amplemarket_source.clock import StoppableClock, SystemClock
@@ -28,6 +27,7 @@ from amplemarket_source.settings import (
     NO_KEY_NEEDED,
     SECTIONS,
     SETTING_NAMES,
+    ResolvedHere,
     resolve_settings,
 )
 from amplemarket_source.transform.builder import TableBatch
@@ -39,14 +39,8 @@ __all__ = ["amplemarket"]
 logger = logging.getLogger("amplemarket")
 
 
-@configspec
-class _ResolvedHere(BaseConfiguration):
-    """No field, so dlt injects nothing: it cannot tell a default from what was given
-    (api-notes: dlt-sections)."""
-
-
 # `Optional`, because dlt evaluates the annotations at run time.
-@dlt.source(name=SECTIONS[-1], section=SECTIONS[-1], max_table_nesting=0, spec=_ResolvedHere)
+@dlt.source(name=SECTIONS[-1], section=SECTIONS[-1], max_table_nesting=0, spec=ResolvedHere)
 def amplemarket(
     leads: Optional[Any] = None,  # noqa: UP045
     companies: Optional[Any] = None,  # noqa: UP045

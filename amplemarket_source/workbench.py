@@ -24,10 +24,16 @@ table               one row is
 ``asked_fields``    the fields of a lead that is asked for, to match its answer with
 ``found``           a person or company that a request of this load found, and what it revealed
 ``charges``         a charge for one of them, of this load or from the ledger
+``known_rows``      a row of the stream of the workspace that is being read, as the destination has
+                    it: what it was made of, in which part it is listed, whether it has left, and
+                    whether nothing will become of it any more
+``seen_rows``       a row of that stream that the API listed
+``ids_to_ask``      a contact, or a company, that is to be asked about by its id
 ==================  ==========================================================================
 
 ``position`` is the order of first appearance over all inputs. `amplemarket_source.leads.intake`
-fills the first three, `amplemarket_source.planning` the others.
+fills the first three, `amplemarket_source.streams.store` the last three, and
+`amplemarket_source.planning` the others.
 """
 
 from __future__ import annotations
@@ -69,6 +75,9 @@ _TABLES = {
     "email BOOLEAN, phone BOOLEAN",
     "found_again": "charge_key TEXT",
     "charges": "charge_key TEXT, reason TEXT, request_key TEXT, charged_at TIMESTAMPTZ",
+    "known_rows": "row_key TEXT, row_hash TEXT, part TEXT, is_deleted BOOLEAN, is_over BOOLEAN",
+    "seen_rows": "row_key TEXT, part TEXT",
+    "ids_to_ask": "id TEXT",
 }
 
 _ROWS_AT_ONCE = 10_000  # else DuckDB takes memory for a million (api-notes: duckdb-batches)

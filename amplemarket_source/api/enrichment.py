@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import msgspec
 
 from amplemarket_source.api.client import ApiClient
+from amplemarket_source.api.links import path_segment
 from amplemarket_source.api.pages import Page, id_of_accepted, page_from
 from amplemarket_source.api.responses import Response, error_about, read_json
 from amplemarket_source.errors import NotFound, OutcomeUnknown, UnexpectedResponse
@@ -267,11 +268,7 @@ class EnrichmentApi:
 
 
 def _path(kind: Kind, request_id: str) -> str:
-    segment = quote(request_id, safe="")
-    if not segment.strip("."):
-        # "." and ".." would name another place than a request (RFC 3986 5.2.4).
-        segment = segment.replace(".", "%2E")
-    return f"{kind.path}/{segment}"
+    return f"{kind.path}/{path_segment(request_id)}"
 
 
 def _account(response: Response) -> AccountInfo:

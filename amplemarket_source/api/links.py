@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from amplemarket_source.errors import SettingsError
 from amplemarket_source.model import DEFAULT_BASE_URL, NO_API_KEY
@@ -16,6 +16,7 @@ __all__ = [
     "ForeignAddressError",
     "is_loopback",
     "origin_of",
+    "path_segment",
     "target_on",
     "usable_key",
 ]
@@ -109,6 +110,15 @@ def target_on(origin: str, link: str, current: str = "/") -> str:
     # Two slashes at the start of a path would be read as a host by whoever joins it next.
     path = "/" + parts.path.lstrip("/")
     return f"{path}?{parts.query}" if parts.query else path
+
+
+def path_segment(text: str) -> str:
+    """Text as one segment of a path, whatever is in it."""
+    segment = quote(text, safe="")
+    if not segment.strip("."):
+        # "." and ".." would name another place (RFC 3986 5.2.4).
+        segment = segment.replace(".", "%2E")
+    return segment
 
 
 def usable_key(api_key: str) -> str:

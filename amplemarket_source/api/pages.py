@@ -25,7 +25,7 @@ from amplemarket_source.errors import ApiProblem, UnexpectedResponse
 from amplemarket_source.model import TERMINAL, Kind
 from amplemarket_source.storable import escaped, is_clean
 
-__all__ = ["Page", "id_of_accepted", "page_from"]
+__all__ = ["Page", "id_of_accepted", "next_link_of", "page_from"]
 
 _RUNNING = frozenset({"queued", "processing"})
 _WHOLE = re.compile(r"(\d+)\.0+", re.ASCII)
@@ -141,7 +141,7 @@ def page_from(
         status=status,
         body=response.body,
         row_count=_distinct(envelope.results or ()),
-        next_link=_next_link(response, envelope.links),
+        next_link=next_link_of(response, envelope.links),
         retry_after=response.retry_after(clock.now()),
         problems=problems,
         number=number,
@@ -189,7 +189,7 @@ def _distinct(rows: Sequence[Any]) -> int:
     return len({bytes(row) if isinstance(row, msgspec.Raw) else repr(row) for row in rows})
 
 
-def _next_link(response: Response, links: object) -> str | None:
+def next_link_of(response: Response, links: object) -> str | None:
     """``href`` of the relation ``next``; None where there is no further page.
 
     An object keyed by relation, or a list of objects with ``rel`` and ``href`` (api-notes: links).

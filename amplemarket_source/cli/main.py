@@ -80,10 +80,17 @@ _COMMANDS = (
     LazyCommand(
         "find", "find", "Look up one person or company; printed, and loaded into the same tables."
     ),
+    LazyCommand("search", "search", "Search people or companies; writes a list of leads."),
+    LazyCommand("sync", "sync", "Keep users, tasks, calls, lead lists and the like as tables."),
     LazyCommand(
         "status",
         "upkeep",
         "Requests in flight, held and done, and credits so far; the API is not asked.",
+    ),
+    LazyCommand(
+        "report",
+        "report",
+        "One page on what was bought, found, held and spent; the API is not asked.",
     ),
     LazyCommand("cancel", "upkeep", "Cancel a request at the API and load what was done."),
     LazyCommand("release", "upkeep", "Settle a held or expired request."),

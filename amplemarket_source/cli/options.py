@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from amplemarket_source.cli.output import Output
-from amplemarket_source.cli.target import DATASET, PIPELINE, Target
+from amplemarket_source.cli.target import ENRICHMENT, Names, Target
 from amplemarket_source.cli.texts import DEBUG_HELP
 from amplemarket_source.errors import UsageError
 
@@ -37,12 +37,15 @@ def _new_file(_: click.Context, __: click.Parameter, file: Path | None) -> Path 
     return file
 
 
-def target_options(command: _Command) -> _Command:
+def target_options(command: _Command, names: Names = ENRICHMENT) -> _Command:
     """Adds ``--json`` and the other forms of an answer, and dlt's names.
 
     Passes ``output`` and ``target``.
 
     ``--debug`` is read by `amplemarket_source.cli.main`, where errors are told.
+
+    Args:
+        names: the usual ones.
     """
 
     @click.option("--json", "as_json", is_flag=True, help="JSON on standard output, nothing else.")
@@ -61,8 +64,8 @@ def target_options(command: _Command) -> _Command:
         help="dlt's name of it (duckdb, bigquery, snowflake, postgres ...), "
         "or duckdb:///file.duckdb.",
     )
-    @click.option("--dataset", default=DATASET, show_default=True)
-    @click.option("--pipeline-name", default=PIPELINE, show_default=True)
+    @click.option("--dataset", default=names.dataset, show_default=True)
+    @click.option("--pipeline-name", default=names.pipeline, show_default=True)
     @click.option(
         "--pipelines-dir",
         help="dlt's working folder.  "
@@ -81,7 +84,7 @@ def target_options(command: _Command) -> _Command:
     ) -> Any:
         return command(
             output=Output(as_json, quiet, summary_file),
-            target=Target(destination, dataset, pipeline_name, pipelines_dir),
+            target=Target(destination, dataset, pipeline_name, pipelines_dir, names),
             **others,
         )
 

@@ -20,14 +20,18 @@ from rich.text import Text
 from amplemarket_source.cli.asking import ask, somebody_is_there
 from amplemarket_source.cli.texts import json_text, shown, write_summary
 from amplemarket_source.report import RunReport
+from amplemarket_source.streams.report import SyncReport
 
-__all__ = ["Output", "Pause", "progress_line"]
+__all__ = ["Output", "Pause", "progress_line", "sync_line"]
 
 _SECONDS_BETWEEN_LINES = 60.0
 
 
 Pause = Callable[[], AbstractContextManager[None]]
 """What to wrap around something that has the terminal to itself."""
+
+ProgressLine = Callable[[float], str]
+"""How far a run is, after so many seconds."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +95,11 @@ class Output:
             logger.removeHandler(handler)
 
     @contextmanager
-    def watching(self, report: RunReport) -> Iterator[Pause]:
+    def watching(self, line: ProgressLine) -> Iterator[Pause]:
         """`working`, and how far the run is: a live line on a terminal, else a line a minute.
 
         Args:
-            report: counts what happens.
+            line: says it.
 
         Yields:
             What to wrap around a question.
@@ -104,10 +108,10 @@ class Output:
             if self.quiet:
                 yield nullcontext
             elif sys.stderr.isatty():
-                with _live(report) as pause:
+                with _live(line) as pause:
                     yield pause
             else:
-                with _plain(report):
+                with _plain(line):
                     yield nullcontext
 
 
@@ -151,6 +155,23 @@ def progress_line(report: RunReport, elapsed: float) -> str:
     return " · ".join(parts)
 
 
+def sync_line(report: SyncReport, elapsed: float) -> str:
+    """The stream that is read, and pages, rows, changed rows and seconds so far.
+
+    Example::
+
+        >>> sync_line(report, 12.0)
+        'tasks (12 of 15) · 140 pages · 2,800 rows, 31 changed · 12 s'
+    """
+    streams = report.streams
+    done = sum(one.is_done or one.error is not None for one in streams.values())
+    where = f"{report.reading} ({done + 1} of {len(streams)})" if report.reading else "loading"
+    pages = sum(one.pages for one in streams.values())
+    rows = sum(one.listed for one in streams.values())
+    changed = sum(one.changed for one in streams.values())
+    return f"{where} · {pages:,} pages · {rows:,} rows, {changed:,} changed · {_duration(elapsed)}"
+
+
 def _seconds_left(report: RunReport, fetched: int, wanted: int, elapsed: float) -> float | None:
     if not 0 < fetched < wanted:
         return None
@@ -169,11 +190,11 @@ def _duration(seconds: float) -> str:
 
 
 @contextmanager
-def _live(report: RunReport) -> Iterator[Pause]:
+def _live(line: ProgressLine) -> Iterator[Pause]:
     started = time.monotonic()
 
     def render() -> Text:
-        return Text(_line_or_nothing(report, started), overflow="ellipsis", no_wrap=True)
+        return Text(_line_or_nothing(line, started), overflow="ellipsis", no_wrap=True)
 
     console = Console(stderr=True)
     with Live(console=console, get_renderable=render, transient=True, refresh_per_second=2) as live:
@@ -190,13 +211,13 @@ def _live(report: RunReport) -> Iterator[Pause]:
 
 
 @contextmanager
-def _plain(report: RunReport) -> Iterator[None]:
+def _plain(line: ProgressLine) -> Iterator[None]:
     started = time.monotonic()
     over = threading.Event()
 
     def write() -> None:
         while not over.wait(_SECONDS_BETWEEN_LINES):
-            print(_line_or_nothing(report, started), file=sys.stderr, flush=True)
+            print(_line_or_nothing(line, started), file=sys.stderr, flush=True)
 
     thread = threading.Thread(target=write, name="amplemarket-progress", daemon=True)
     thread.start()
@@ -207,9 +228,9 @@ def _plain(report: RunReport) -> Iterator[None]:
         thread.join()
 
 
-def _line_or_nothing(report: RunReport, started: float) -> str:
+def _line_or_nothing(line: ProgressLine, started: float) -> str:
     try:
-        return progress_line(report, time.monotonic() - started)
+        return line(time.monotonic() - started)
     except RuntimeError:
         # A counter grew while it was read; the next line is right again.
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import click
@@ -16,7 +17,7 @@ from amplemarket_source.cli.options import (
     target_options,
     waiting_option,
 )
-from amplemarket_source.cli.output import Output
+from amplemarket_source.cli.output import Output, progress_line
 from amplemarket_source.cli.sandbox import bundled_server, demo_companies, demo_leads
 from amplemarket_source.cli.target import Target
 from amplemarket_source.cli.texts import (
@@ -29,6 +30,7 @@ from amplemarket_source.cli.texts import (
 )
 from amplemarket_source.errors import Busy, UsageError
 from amplemarket_source.leads.databases import DestinationLeads, query_leads
+from amplemarket_source.leads.lead_lists import LeadList
 from amplemarket_source.leads.read import LeadsInput
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.model import KINDS, PEOPLE, Kind, Plan
@@ -78,6 +80,10 @@ def plan() -> None:
 
 def _input_options(kind: Kind) -> Any:
     def add(command: Any) -> Any:
+        if kind is PEOPLE:
+            command = click.option(
+                "--lead-list", metavar="ID", help="Read a lead list of the product instead."
+            )(command)
         for option in (
             click.option(
                 "--from",
@@ -211,7 +217,7 @@ def execute(
     say_new(target, output)
     enrichment = Enrichment(pipeline, settings, inputs(pipeline), wait_for_lock=wait_for_lock)
 
-    with output.watching(enrichment.report) as pause:
+    with output.watching(partial(progress_line, enrichment.report)) as pause:
 
         def tell(plan: Plan) -> None:
             for each in plan.kinds:
@@ -304,6 +310,7 @@ def _input(
     query: str | None,
     table: str | None,
     from_url: str | None,
+    lead_list: str | None = None,
 ) -> Inputs:
     """The list that a command names, once there is a pipeline to read it from.
 
@@ -313,9 +320,9 @@ def _input(
     name = kind.payload_key.upper()
     if from_url is not None and query is None:
         raise UsageError("--from URL says where --query SQL is to be asked; give both.")
-    given = [what for what in (source, query, table) if what is not None]
+    given = [what for what in (source, query, table, lead_list) if what is not None]
     if len(given) > 1:
-        raise UsageError(f"Give one of {name}, --query and --table, not two.")
+        raise UsageError(f"Give one of {name}, --query, --table and --lead-list, not two.")
     if not given and not sandbox:
         raise UsageError(
             f"Which {kind.payload_key}? Give a file, a URL, - for standard input, --query or "
@@ -327,6 +334,8 @@ def _input(
             return query_leads(query, from_url)
         if query is not None or table is not None:
             return DestinationLeads(pipeline, query, table)
+        if lead_list is not None:
+            return LeadList(lead_list)
         if source is not None:
             return source
         return demo_leads() if kind is PEOPLE else demo_companies()

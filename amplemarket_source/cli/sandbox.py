@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+import orjson
 
 from amplemarket_source import sandbox as bundled
 from amplemarket_source.cli.texts import DEBUG_HELP, json_text
@@ -19,7 +20,7 @@ __all__ = ["bundled_server", "demo_companies", "demo_leads", "sandbox"]
 
 
 class _SandboxCommand(click.Command):
-    """The rules and the fault switches are the server's own to tell, when they are asked for."""
+    """Rules, options and fault switches are the server's own to tell, when they are asked for."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write("\n" + bundled.SANDBOX_HELP + "\n")
@@ -37,13 +38,31 @@ class _SandboxCommand(click.Command):
 @click.option("--email-credits", type=float, help="What the account can spend.")
 @click.option("--phone-credits", type=float, help="What the account can spend.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME[:VALUE]", help="Repeatable.")
-def sandbox(as_json: bool, quiet: bool, port: int, faults: tuple[str, ...], **options: Any) -> None:
+@click.option(
+    "--option",
+    "named",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Any option of the list below. Repeatable.",
+)
+def sandbox(
+    as_json: bool,
+    quiet: bool,
+    port: int,
+    faults: tuple[str, ...],
+    named: tuple[str, ...],
+    **options: Any,
+) -> None:
     """Serve the bundled API server on this machine until Ctrl-C."""
     names = {"polls": "polls_until_done", "rate_limit": "requests_per_minute"}
     changes = {names.get(name, name): v for name, v in options.items() if v is not None}
     if changes.get("requests_per_minute") == 0:
         changes["requests_per_minute"] = None
-    served = bundled.changed(bundled.SandboxOptions(), changes)
+    try:
+        changes |= dict(_option(text) for text in named)
+        served = bundled.changed(bundled.SandboxOptions(), changes)
+    except ValueError as error:
+        raise SettingsError(f"--option: {error}.") from None
     key = served.api_keys[0]
 
     def ready(url: str) -> None:
@@ -65,6 +84,16 @@ def sandbox(as_json: bool, quiet: bool, port: int, faults: tuple[str, ...], **op
         bundled.serve(port=port, options=served, faults=faults, ready=ready)
     except (ValueError, ModuleNotFoundError) as error:
         raise SettingsError(str(error)) from None
+
+
+def _option(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"{text!r} is no NAME=VALUE")
+    try:
+        return name, orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return name, value
 
 
 @contextmanager

@@ -21,10 +21,8 @@ from amplemarket_source.destination import bigquery, duckdb, postgres
 from amplemarket_source.errors import SettingsError, how_to_install
 from amplemarket_source.warehouse.place import Place, configured_place
 
-__all__ = ["DATASET", "PIPELINE", "Target"]
+__all__ = ["DATASET", "ENRICHMENT", "PIPELINE", "WORKSPACE", "Names", "Target"]
 
-DATASET = "amplemarket_data"
-PIPELINE = "amplemarket"
 _DUCKDB = "duckdb:///"
 _OURS: dict[str, type[Destination[Any, Any]]] = {
     "duckdb": duckdb,
@@ -35,6 +33,34 @@ _OURS: dict[str, type[Destination[Any, Any]]] = {
 
 
 @dataclass(frozen=True)
+class Names:
+    """What a command calls dataset and pipeline where nobody says otherwise.
+
+    Attributes:
+        of_file: what the name of a pipeline has that the name of its DuckDB file has not: the
+            workspace is kept in the file of the enrichment beside it.
+    """
+
+    dataset: str
+    pipeline: str
+    of_file: str = ""
+
+    @property
+    def apart(self) -> Names:
+        """Those of invented people."""
+        return Names(
+            self.dataset.replace("amplemarket", "amplemarket_sandbox"),
+            self.pipeline.replace("amplemarket", "amplemarket_sandbox"),
+            self.of_file,
+        )
+
+
+ENRICHMENT = Names("amplemarket_data", "amplemarket")
+WORKSPACE = Names("amplemarket_workspace", "amplemarket_workspace", "_workspace")
+DATASET, PIPELINE = ENRICHMENT.dataset, ENRICHMENT.pipeline
+
+
+@dataclass(frozen=True)
 class Target:
     """Where the tables are, in dlt's words."""
 
@@ -42,6 +68,7 @@ class Target:
     dataset: str
     pipeline_name: str
     pipelines_dir: str | None
+    names: Names = ENRICHMENT
 
     def pipeline(self) -> dlt.Pipeline:
         """The pipeline; its database is not opened yet.
@@ -99,17 +126,18 @@ class Target:
         Mixed into the real tables they would be taken for customers, and the bundled server's
         request numbers for the vendor's.
         """
+        usual, apart = self.names, self.names.apart
         return replace(
             self,
-            dataset="amplemarket_sandbox_data" if self.dataset == DATASET else self.dataset,
+            dataset=apart.dataset if self.dataset == usual.dataset else self.dataset,
             pipeline_name=(
-                "amplemarket_sandbox" if self.pipeline_name == PIPELINE else self.pipeline_name
+                apart.pipeline if self.pipeline_name == usual.pipeline else self.pipeline_name
             ),
         )
 
     def arguments(self) -> str:
         """What to add to another command so that it works on the same tables; with a space."""
-        defaults = Target("duckdb", DATASET, PIPELINE, None)
+        defaults = Target("duckdb", self.names.dataset, self.names.pipeline, None)
         given = [
             f"--{name.replace('_', '-')} {getattr(self, name)}"
             for name in ("destination", "dataset", "pipeline_name", "pipelines_dir")
@@ -165,7 +193,7 @@ class Target:
         if self.destination.startswith(_DUCKDB):
             file = Path(self.destination.removeprefix(_DUCKDB))
         elif self.destination == "duckdb" and not _is_configured("destination.duckdb.credentials"):
-            file = Path(f"{self.pipeline_name}.duckdb")
+            file = Path(f"{self.pipeline_name.removesuffix(self.names.of_file)}.duckdb")
         else:
             return None
         return file.absolute()

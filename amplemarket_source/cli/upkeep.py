@@ -18,7 +18,7 @@ from amplemarket_source.cli.options import (
 )
 from amplemarket_source.cli.output import Output
 from amplemarket_source.cli.run import answer_run, ask_before, execute, nothing
-from amplemarket_source.cli.target import Target
+from amplemarket_source.cli.target import WORKSPACE, Target
 from amplemarket_source.cli.texts import columns, counted, number
 from amplemarket_source.errors import ExitCode, UsageError
 from amplemarket_source.model import RequestRecord
@@ -199,6 +199,14 @@ def release(
 @click.option("--email", metavar="ADDRESS")
 @click.option("--linkedin-url", metavar="URL")
 @click.option("--person-id", metavar="ID", help="The id in the table people.")
+@click.option("--contact-id", metavar="ID", help="The id in the workspace's table contacts.")
+@click.option(
+    "--workspace-dataset",
+    metavar="NAME",
+    default=WORKSPACE.dataset,
+    show_default=True,
+    help="Where sync keeps the workspace's tables, which are searched as well.",
+)
 @click.option(
     "--older-than", metavar="AGE", help="Everyone whose latest answer is older (365d, 12h)."
 )
@@ -207,6 +215,8 @@ def forget(
     email: str | None,
     linkedin_url: str | None,
     person_id: str | None,
+    contact_id: str | None,
+    workspace_dataset: str,
     older_than: str | None,
     output: Output,
     target: Target,
@@ -216,15 +226,19 @@ def forget(
     What stays is a hash, so that neither a new list nor a late answer brings the person back.
     Whoever is erased for their age may be bought again; what was spent stays recorded.
     """
-    if not (email or linkedin_url or person_id or older_than):
-        raise UsageError("Whom? Give --email, --linkedin-url, --person-id or --older-than.")
+    if not (email or linkedin_url or person_id or contact_id or older_than):
+        raise UsageError(
+            "Whom? Give --email, --linkedin-url, --person-id, --contact-id or --older-than."
+        )
     with output.working(), target.looking() as pipeline:
         erasure = erase(
             pipeline,
             email=email,
             linkedin_url=linkedin_url,
             person_id=person_id,
+            contact_id=contact_id,
             older_than=older_than,
+            workspace_dataset=workspace_dataset,
         )
     document = {**erasure.to_dict(), **target.describe(), "exit_code": 0}
     output.answer(document, _told(erasure))
@@ -234,6 +248,9 @@ def _told(erasure: Erasure) -> str:
     removed = [f"{number(count)} {name}" for name, count in erasure.rows_removed.items()]
     if erasure.leads_blanked:
         removed.append(f"the fields of {number(erasure.leads_blanked)} leads")
+    if erasure.workspace_rows_blanked:
+        rows = number(erasure.workspace_rows_blanked)
+        removed.append(f"what {rows} rows of the workspace say of the person")
     if erasure.found:
         what = f"Erased: {', '.join(removed) or 'what quoted the person'}."
     else:

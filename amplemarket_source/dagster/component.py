@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias
 
 import dagster as dg
 
-from amplemarket_source.cli.target import DATASET, PIPELINE, Target
+from amplemarket_source.cli.target import ENRICHMENT, Target
 from amplemarket_source.dagster.assets import amplemarket_assets
 from amplemarket_source.dagster.step import LeadList, LeadsFrom
 
@@ -35,7 +35,7 @@ class _Scaffolder(dg.Scaffolder[Any]):
             {
                 "leads": "leads.csv",
                 "destination": "duckdb:///amplemarket.duckdb",
-                "dataset": DATASET,
+                "dataset": ENRICHMENT.dataset,
                 "settings": {"max_credits": 100},
             },
         )
@@ -70,9 +70,9 @@ class AmplemarketComponent(dg.Component, dg.Resolvable):
 
     leads: _ListInYaml = None
     companies: _ListInYaml = None
-    pipeline_name: str = PIPELINE
+    pipeline_name: str = ENRICHMENT.pipeline
     destination: str = "duckdb"
-    dataset: str = DATASET
+    dataset: str = ENRICHMENT.dataset
     label: str | None = None
     key_prefix: str | list[str] = "amplemarket"
     settings: dict[str, Any] = field(default_factory=dict)

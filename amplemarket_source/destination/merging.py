@@ -38,6 +38,11 @@ class MergesAtOnce(SqlJobClientWithStagingDataset):
             commit_load_package_state()
         return super().update_stored_schema(*given, **named)
 
+    def drop_tables(self, *tables: str, delete_schema: bool = True) -> None:
+        # Of schemas nothing is noted in a staging dataset that nothing was loaded through.
+        there = not self.in_staging_dataset_mode
+        super().drop_tables(*tables, delete_schema=delete_schema and there)
+
     def should_load_data_to_staging_dataset(self, table_name: str) -> bool:
         if _is_merged_at_once(self.prepare_load_table(table_name)):
             return False

@@ -22,6 +22,7 @@ from amplemarket_source.leads.databases import DestinationLeads, QueryLeads, ref
 from amplemarket_source.leads.excel_files import excel_batches
 from amplemarket_source.leads.files import FileSource, find_file
 from amplemarket_source.leads.json_files import json_batches, jsonl_batches
+from amplemarket_source.leads.lead_lists import LeadList
 from amplemarket_source.model import Kind
 
 __all__ = ["LeadStream", "LeadsInput", "read_leads"]
@@ -30,7 +31,8 @@ _RELATION_ROWS = 1 << 14
 
 LeadsInput: TypeAlias = Any
 """A path or URL (``-`` is standard input), an iterable of mappings, anything Arrow, a dlt resource
-or relation, or what :func:`~amplemarket_source.leads.databases.query_leads` gives."""
+or relation, or what :func:`~amplemarket_source.leads.databases.query_leads` or
+:func:`~amplemarket_source.leads.lead_lists.lead_list` gives."""
 
 
 class LeadStream:
@@ -104,7 +106,7 @@ def read_leads(
     """
     if isinstance(source, (str, os.PathLike)):
         return _read_file(find_file(source, encoding), kind, said)
-    if isinstance(source, (QueryLeads, DestinationLeads)):
+    if isinstance(source, (QueryLeads, DestinationLeads, LeadList)):
         header = Header(kind, source.source_name, said)
         return LeadStream(header, row_batches(source, header), may_be_empty=True)
     header = Header(kind, kind.payload_key, said)

@@ -22,7 +22,7 @@ Commands and their Python twins need none of it: they hold the destination while
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +38,22 @@ from amplemarket_source.clock import SystemClock
 from amplemarket_source.errors import AmplemarketError, Busy, UsageError
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.pages import CompletedRequest, Spool
+from amplemarket_source.privacy.streams import finish_stream_erasures
 from amplemarket_source.privacy.unfinished import finish_erasures
-from amplemarket_source.schema.tables import TABLES
+from amplemarket_source.schema.streams import STREAM_TABLES
+from amplemarket_source.schema.tables import REJECTS, TABLES
 from amplemarket_source.warehouse.lease import exclusive_warehouse
 from amplemarket_source.warehouse.refusals import translated
 from amplemarket_source.working_folder import WorkingFolder
 
-__all__ = ["follow_loads", "mark_load", "marking"]
+__all__ = ["follow_loads", "mark_load", "mark_sync", "marking"]
 
 logger = logging.getLogger("amplemarket")
 
 _MARK = "amplemarket_requests"
 """In the state of a package of a plain run: the keys of the requests whose answers it has."""
+_MARK_OF_SYNC = "amplemarket_sync"
+"""In the state of a package that has rows of the workspace."""
 
 
 def follow_loads() -> None:
@@ -71,11 +75,7 @@ def mark_load(pipeline: dlt.Pipeline) -> None:
             "Two amplemarket sources in one run would read each other's requests: give all leads "
             "to one, or run them one after the other."
         )
-    if not pipeline.config.enable_runtime_trace:
-        raise UsageError(
-            "enable_runtime_trace is false: without it nobody is told when the load has ended, and "
-            "people would stay in working folders. Leave it out. Nothing was bought."
-        )
+    _require_trace(pipeline)
     package[_MARK] = []
 
 
@@ -85,6 +85,25 @@ def marking(requests: Iterable[CompletedRequest]) -> Iterator[CompletedRequest]:
     for request in requests:
         package[_MARK].append(request.record.request_key)
         yield request
+
+
+def mark_sync(pipeline: dlt.Pipeline) -> None:
+    """Mark the load that is being extracted as one of the workspace's, in a plain run.
+
+    Raises:
+        UsageError: dlt is told to tell nobody of the end of a load.
+    """
+    _require_trace(pipeline)
+    package: dict[str, Any] = dlt.current.load_package_state()["state"]  # type: ignore[assignment]
+    package[_MARK_OF_SYNC] = True
+
+
+def _require_trace(pipeline: dlt.Pipeline) -> None:
+    if not pipeline.config.enable_runtime_trace:
+        raise UsageError(
+            "enable_runtime_trace is false: without it nobody is told when the load has ended, and "
+            "people would stay in working folders. Leave it out. Nothing was bought."
+        )
 
 
 class _Follower(SupportsTracking):
@@ -122,6 +141,8 @@ def _follow_up(pipeline: dlt.Pipeline, package: LoadPackageInfo) -> None:
         state: Any = pipeline.get_load_package_state(package.load_id)
     except LoadPackageNotFound:
         return
+    if _MARK_OF_SYNC in state:
+        _follow_sync(pipeline, package)
     if _MARK not in state:
         return
     has_failed = bool(package.jobs["failed_jobs"])
@@ -132,13 +153,14 @@ def _follow_up(pipeline: dlt.Pipeline, package: LoadPackageInfo) -> None:
             package.load_id,
         )
     else:
-        _remove_files(pipeline, package, state[_MARK])
+        _remove_pages(pipeline, state[_MARK])
+        _remove_files(package, TABLES)
     try:
         with exclusive_warehouse(pipeline, SystemClock()) as (warehouse, _):
             ledger = Ledger(warehouse)
             if has_failed:
                 ledger.unsettle(package.load_id)
-            _empty_staging(pipeline, package)
+            _empty_staging(pipeline, package, TABLES)
             finish_erasures(warehouse, SystemClock().now())
     except Busy:
         # Whoever has it opened with the same, or ends with it.
@@ -147,21 +169,37 @@ def _follow_up(pipeline: dlt.Pipeline, package: LoadPackageInfo) -> None:
         logger.error("What follows a load is left to the next run: %s", error)
 
 
-def _remove_files(
-    pipeline: dlt.Pipeline, package: LoadPackageInfo, request_keys: list[str]
-) -> None:
+def _follow_sync(pipeline: dlt.Pipeline, package: LoadPackageInfo) -> None:
+    """The same of the workspace."""
+    tables = [*(table.name for table in STREAM_TABLES), REJECTS.name]
+    if not package.jobs["failed_jobs"]:
+        _remove_files(package, tables)
+    try:
+        with exclusive_warehouse(pipeline, SystemClock()) as (warehouse, _):
+            _empty_staging(pipeline, package, tables)
+            finish_stream_erasures(warehouse, SystemClock().now())
+    except Busy:
+        logger.debug("Another run is at work.")
+    except AmplemarketError as error:
+        logger.error("What follows a load is left to the next run: %s", error)
+
+
+def _remove_pages(pipeline: dlt.Pipeline, request_keys: list[str]) -> None:
     spool = Spool(WorkingFolder.of(pipeline).spool)
     for key in request_keys:
         spool.request(key).remove()
+
+
+def _remove_files(package: LoadPackageInfo, tables: Collection[str]) -> None:
     for job in package.jobs["completed_jobs"]:
-        if job.job_file_info.table_name in TABLES:
+        if job.job_file_info.table_name in tables:
             Path(job.file_path).unlink(missing_ok=True)
 
 
-def _empty_staging(pipeline: dlt.Pipeline, package: LoadPackageInfo) -> None:
+def _empty_staging(pipeline: dlt.Pipeline, package: LoadPackageInfo, tables: Iterable[str]) -> None:
     # Of a kind that has staging tables: no other is taken (`require_guarantees`).
     client: Any = pipeline.destination_client(package.schema_name)
     with translated("empty", "the staging tables", pipeline), client, client.with_staging_dataset():
-        found = [name for name, columns in client.get_storage_tables(TABLES) if columns]
+        found = [name for name, columns in client.get_storage_tables(tables) if columns]
         if found:
             client.sql_client.truncate_tables(*found)

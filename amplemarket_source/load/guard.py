@@ -68,7 +68,13 @@ from amplemarket_source.model import KINDS
 from amplemarket_source.schema.table import ARROW_TYPES
 from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS, TABLES
 
-__all__ = ["refuse_outside_a_load", "refuse_overrides", "refuse_settings", "selected_kinds"]
+__all__ = [
+    "refuse_changed_hints",
+    "refuse_outside_a_load",
+    "refuse_overrides",
+    "refuse_settings",
+    "selected_kinds",
+]
 
 _OF_A_TABLE = {
     "name": "table_name",
@@ -104,8 +110,16 @@ def selected_kinds(source: DltSource) -> list[str]:
     return [kind.name for kind in KINDS if kind.name in source.selected_resources]
 
 
-def refuse_outside_a_load(resource: str) -> None:
+def refuse_outside_a_load(
+    resource: str,
+    source: str = "amplemarket",
+    would: str = f"buy leads and keep nothing. {_NOTHING_BOUGHT[:-1]}",
+) -> None:
     """Refuse to be read by anything but ``pipeline.run`` and ``pipeline.extract``.
+
+    Args:
+        source: the function that made it.
+        would: what to iterate over it would do.
 
     Raises:
         UsageError: there is no load that would keep the rows.
@@ -114,9 +128,30 @@ def refuse_outside_a_load(resource: str) -> None:
         dlt.current.load_package_state()
     except CurrentLoadPackageStateNotAvailable:
         raise UsageError(
-            f"{resource} can only be loaded, with pipeline.run(amplemarket(...)): to iterate over "
-            f"it would buy leads and keep nothing. {_NOTHING_BOUGHT}"
+            f"{resource} can only be loaded, with pipeline.run({source}(...)): to iterate over "
+            f"it would {would}."
         ) from None
+
+
+def refuse_changed_hints(resource: DltResource, made: DltResource) -> None:
+    """Refuse a resource that would write its rows otherwise than it was made to.
+
+    For rows that are not paid for: whoever looks at them on their way, or drops some, may.
+
+    Args:
+        made: the same resource as it is before anybody changes it.
+
+    Raises:
+        UsageError: says what was changed.
+    """
+    name, meant = resource.name, made.compute_table_schema()
+    given = _schema_of(resource, name, None)
+    changed = sorted(set(_changes(meant, given)) - {"columns"})
+    if changed:
+        raise UsageError(
+            f"{', '.join(changed)} of {name} cannot be changed: only what is new or changed is "
+            "loaded, so that rows would be lost or doubled. Leave it out."
+        )
 
 
 def refuse_settings(pipeline: dlt.Pipeline) -> None:

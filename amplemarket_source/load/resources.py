@@ -52,7 +52,7 @@ from amplemarket_source.transform.charges import priced
 from amplemarket_source.transform.outcomes import without_lost_answers
 from amplemarket_source.warehouse.capabilities import limits_of
 
-__all__ = ["read_requests", "resources"]
+__all__ = ["Lacking", "ReadTables", "marked_rows", "read_requests", "resources"]
 
 logger = logging.getLogger("amplemarket")
 
@@ -90,21 +90,40 @@ def _resource(kind: str, source_name: str, read: ReadTables, lacking: Lacking) -
             return
         refuse_overrides(source, schema, source_name, lambda kind: _made(kind, rows))
         registry = ColumnRegistry.of(schema, SchemaContract.taken_from(source))
-        # The first load makes every table, also those that stay empty; later ones spare dlt a file,
-        # and the destination several statements, for each table without a row.
-        known, absent = _columns(schema), set(lacking(_LOADED.values()))
-        empty = {
-            table.name: table.arrow_schema.empty_table()
-            for table in _LOADED.values()
-            if table in absent
-            or not known.get(table.name, set()).issuperset(column.name for column in table.columns)
-        }
-        yield from _marked(empty, kind)
-        for batch in read(registry, dlt.current.load_package_state()["load_id"]):
-            annotate_new(schema, registry)
-            yield from _marked({name: rows for name, rows in batch.items() if rows.num_rows}, kind)
+        yield from marked_rows(kind, schema, registry, _LOADED.values(), lacking, read)
 
     return _made(kind, rows)
+
+
+def marked_rows(
+    own: str,
+    schema: dlt.Schema,
+    registry: ColumnRegistry,
+    tables: Iterable[Table],
+    lacking: Lacking,
+    read: ReadTables,
+) -> Iterator[Any]:
+    """What a resource yields that fills several tables: rows, marked with the name of their table.
+
+    The first load makes every table, also those that stay empty; later ones spare dlt a file, and
+    the destination several statements, for each table without a row.
+
+    Args:
+        own: the table of the resource itself, whose rows need no mark.
+        tables: those that are there after the load.
+    """
+    loaded = tuple(tables)
+    known, absent = _columns(schema), set(lacking(loaded))
+    empty = {
+        table.name: table.arrow_schema.empty_table()
+        for table in loaded
+        if table in absent
+        or not known.get(table.name, set()).issuperset(column.name for column in table.columns)
+    }
+    yield from _marked(empty, own)
+    for batch in read(registry, dlt.current.load_package_state()["load_id"]):
+        annotate_new(schema, registry)
+        yield from _marked({name: rows for name, rows in batch.items() if rows.num_rows}, own)
 
 
 def _columns(schema: dlt.Schema) -> dict[str, set[str]]:
@@ -115,9 +134,9 @@ def _made(kind: str, rows: Callable[[], Iterator[Any]]) -> DltResource:
     return resource_for(TABLES[kind], rows, also=_LOADED.values())
 
 
-def _marked(batch: TableBatch, kind: str) -> Iterator[Any]:
+def _marked(batch: TableBatch, own: str) -> Iterator[Any]:
     for name, rows in batch.items():
-        yield rows if name == kind else dlt.mark.with_table_name(rows, name)
+        yield rows if name == own else dlt.mark.with_table_name(rows, name)
 
 
 def read_requests(

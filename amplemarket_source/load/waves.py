@@ -35,7 +35,7 @@ from amplemarket_source.warehouse.lease import exclusive_warehouse
 from amplemarket_source.warehouse.loads import drop_packages
 from amplemarket_source.warehouse.refusals import reason_of
 
-__all__ = ["load_pending", "load_requests", "load_waves"]
+__all__ = ["load_in_room", "load_pending", "load_requests", "load_waves"]
 
 logger = logging.getLogger("amplemarket")
 
@@ -79,7 +79,7 @@ def load_pending(pipeline: dlt.Pipeline) -> None:
     with exclusive_warehouse(pipeline, SystemClock()) as (warehouse, _):
         drop_packages(pipeline)
         if pipeline.has_pending_data:
-            _load_in_room(pipeline, warehouse, None)
+            load_in_room(pipeline, warehouse, None)
 
 
 def load_waves(session: Session, completed: Iterable[CompletedRequest]) -> None:
@@ -114,7 +114,7 @@ def load_requests(session: Session, requests: list[CompletedRequest]) -> None:
         DestinationError: the load failed; the pages stay on disk.
     """
     pipeline = session.pipeline
-    _load_in_room(pipeline, session.warehouse, _source(session, requests))
+    load_in_room(pipeline, session.warehouse, _source(session, requests))
     session.report.took(_stages(pipeline))
     for request in requests:
         request.pages.remove()
@@ -146,17 +146,30 @@ def _source(session: Session, wave: list[CompletedRequest]) -> DltSource:
     return source
 
 
-def _load_in_room(pipeline: dlt.Pipeline, warehouse: Warehouse, source: DltSource | None) -> None:
-    """Load; once more with as much memory as there is, where the bound was too low."""
+def load_in_room(
+    pipeline: dlt.Pipeline,
+    warehouse: Warehouse,
+    source: DltSource | None,
+    kept: str = "the answers are on disk, and the next run loads them",
+) -> None:
+    """Load; once more with as much memory as there is, where the bound was too low.
+
+    Args:
+        source: None for what is pending.
+        kept: why nothing is lost where it fails.
+
+    Raises:
+        DestinationError: the load failed.
+    """
     try:
-        _load(pipeline, source)
+        _load(pipeline, source, kept)
     except DestinationError as error:
-        if not warehouse.make_room(error):
+        if not warehouse.make_room(error) or not pipeline.has_pending_data:
             raise
-        _load(pipeline, None)
+        _load(pipeline, None, kept)
 
 
-def _load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:
+def _load(pipeline: dlt.Pipeline, source: DltSource | None, kept: str) -> None:
     try:
         info = pipeline.run(source) if source is not None else pipeline.run()
         info.raise_on_failed_jobs()
@@ -169,7 +182,7 @@ def _load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:
         forget_failure(pipeline)
         raise DestinationError(
             f"The load into {pipeline.dataset_name} failed: {reason_of(error, pipeline)}. "
-            "Nothing is lost: the answers are on disk, and the next run loads them."
+            f"Nothing is lost: {kept}."
         ) from None
 
 

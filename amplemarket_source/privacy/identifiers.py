@@ -51,6 +51,7 @@ __all__ = [
     "people_at",
     "people_named_by",
     "portions",
+    "quotes_of",
     "rejects_quoting",
     "requests_quoting",
     "suppressed_keys",
@@ -310,12 +311,12 @@ def _quoting(warehouse: Warehouse, table: str, key: str, column: str, meant: Mea
     wanted = meant.identifier_keys | set(meant.person_keys)
     return {
         one
-        for one, keys in zip(rows, _quotes_of(list(rows.values())), strict=True)
+        for one, keys in zip(rows, quotes_of(list(rows.values())), strict=True)
         if not wanted.isdisjoint(keys)
     }
 
 
-def _quotes_of(raws: Sequence[str]) -> list[set[str]]:
+def quotes_of(raws: Sequence[str]) -> list[set[str]]:
     """The keys of the identifiers, and of the ids, that stand anywhere in each JSON text."""
     said = [list(_said(raw)) for raw in raws]
     fields = [dict(texts) for texts in said]

@@ -26,6 +26,7 @@ import duckdb
 from amplemarket_source.errors import Busy, DestinationError
 from amplemarket_source.pages import Spool
 from amplemarket_source.privacy.redact import Suppressions
+from amplemarket_source.schema.streams import STREAM_TABLES
 from amplemarket_source.schema.tables import REQUEST_LEADS, TABLES
 from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.warehouse.place import place_of
@@ -52,7 +53,9 @@ def empty_working_folders(pipeline: dlt.Pipeline, warehouse: Warehouse) -> None:
             shutil.rmtree(package, ignore_errors=True)
         (folder / _TRACE).unlink(missing_ok=True)
     shutil.rmtree(WorkingFolder.of(pipeline).workbench, ignore_errors=True)
-    for table in warehouse.staging_tables([*TABLES, REQUEST_LEADS.name]):
+    for table in warehouse.staging_tables(
+        [*TABLES, REQUEST_LEADS.name, *(table.name for table in STREAM_TABLES)]
+    ):
         warehouse.rows(f"DELETE FROM {table}")
 
 

@@ -19,6 +19,7 @@ from amplemarket_source.api import FAILURE_BUDGET, ApiClient, EnrichmentApi
 from amplemarket_source.clock import Clock, Interrupted
 from amplemarket_source.errors import ExitCode
 from amplemarket_source.leads.intake import ingest, refuse_mostly_invalid
+from amplemarket_source.leads.lead_lists import LeadList
 from amplemarket_source.leads.read import LeadsInput
 from amplemarket_source.model import LEAD_FIELDS, Buyer, Cap, Kind, Plan, RequestRecord
 from amplemarket_source.pages import CompletedRequest
@@ -137,7 +138,7 @@ def draft(
         intakes = {
             kind: ingest(
                 workbench,
-                source,
+                source.read_with(settings) if isinstance(source, LeadList) else source,
                 kind,
                 seen_at=now,
                 said=settings.column_map,

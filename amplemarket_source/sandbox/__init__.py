@@ -8,25 +8,41 @@ your own::
         assert server.sandbox.account.email_spent == 0.5 * len(leads)
 
 One lead always gives one person, in every process: who comes back is computed from the lead
-(``SANDBOX_HELP`` has the rules, ``FAULTS`` the switches for what can go wrong).
+(``SANDBOX_HELP`` has the rules, the endpoints and the options, ``FAULTS`` the switches for what can
+go wrong).
+
+The workspace (users, tasks, calls, lead lists and the rest) is invented from a seed and sizes, and
+a test changes it between two syncs::
+
+    with SandboxServer(SandboxOptions(workspace=WorkspaceSizes(calls=1_000_000))) as server:
+        call = server.workspace.add("calls", notes="Another one")
+        server.workspace.change("calls", call["id"], notes="Called back")
+        server.workspace.remove("calls", call["id"])
+        server.workspace.add_field("calls", "sentiment", "warm")
 
 Each module imports only those before it: ``options``, ``identity`` (who a lead is), ``people``
 (invented answers), ``validation``, ``credits``, ``enrichments`` (progress and pages), ``exchange``
-(a call and its answer), ``fault_pages`` and ``faults``, ``state``, ``app``, ``server``.
+(a call and its answer), ``fault_pages`` and ``faults``, ``collection`` (a stream of rows made from
+their numbers), ``population``, ``workspace_rows``, ``workspace_people``, ``workspace``, ``state``,
+``endpoint``, ``listing``, the three modules of endpoints, ``routes``, ``help``, ``app``,
+``server``.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from amplemarket_source.sandbox.credits import Charge
-from amplemarket_source.sandbox.faults import FAULTS, Fault
-from amplemarket_source.sandbox.identity import lead_identity, subject_of
-from amplemarket_source.sandbox.options import SandboxOptions, Variant, changed
-from amplemarket_source.sandbox.state import Call, Sandbox
+from amplemarket_source.sandbox.options import SandboxOptions, Variant, WorkspaceSizes, changed
 
 if TYPE_CHECKING:
+    from amplemarket_source.sandbox.credits import Charge
+    from amplemarket_source.sandbox.faults import FAULTS, Fault
+    from amplemarket_source.sandbox.help import SANDBOX_HELP
+    from amplemarket_source.sandbox.identity import lead_identity, subject_of
     from amplemarket_source.sandbox.server import SandboxServer, serve
+    from amplemarket_source.sandbox.state import Call, Sandbox
+    from amplemarket_source.sandbox.workspace import Workspace
 
 __all__ = [
     "FAULTS",
@@ -38,50 +54,40 @@ __all__ = [
     "SandboxOptions",
     "SandboxServer",
     "Variant",
+    "Workspace",
+    "WorkspaceSizes",
     "changed",
     "lead_identity",
     "serve",
     "subject_of",
 ]
 
-
-_RULES = """\
-Serves an API that behaves as the vendor documents it. People and companies are invented from the
-lead; nothing is charged. The key is "sandbox-key".
-
-What a lead gives
-  ada.lovelace@site.example       Ada Lovelace, who works at site.example; the same person as the
-                                  name "Ada Lovelace" with the company domain site.example
-  linkedin.example/in/ada-byron   Ada Byron, at one of 500 companies; all spellings are one
-  notfound... or missing...       not_found: an e-mail, LinkedIn slug, name, title or company
-                                  domain that starts so
-  removed... or gdpr...           gdpr_removed, in the same way
-
-Controls, beside the API
-  GET  /_sandbox/log              requests accepted, leads submitted and charged, credits
-  GET  /_sandbox/requests         every call: method, path, status
-  POST /_sandbox/options          change options, such as {"children": "none"}
-  POST /_sandbox/faults           the list of switches that are on, such as
-                                  ["poll_503", {"name": "cut_body", "count": 2}]
-  POST /_sandbox/settle           run every request to its end
-  POST /_sandbox/reset            forget everything
-
-Fault switches
-"""
-
-SANDBOX_HELP = _RULES + "\n".join(f"  {name:<26}{spec.help}" for name, spec in FAULTS.items())
+_HOMES = {
+    "FAULTS": "faults",
+    "SANDBOX_HELP": "help",
+    "Call": "state",
+    "Charge": "credits",
+    "Fault": "faults",
+    "Sandbox": "state",
+    "SandboxServer": "server",
+    "Workspace": "workspace",
+    "lead_identity": "identity",
+    "serve": "server",
+    "subject_of": "identity",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """The server comes late: its libraries are an extra, and the help text does without them."""
-    if name not in ("SandboxServer", "serve"):
+    """What is here comes when it is asked for: a command without the server does not pay for it,
+    and the server's libraries are an extra that the help does without."""
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        from amplemarket_source.sandbox import server
+        home = import_module(f"{__name__}.{_HOMES[name]}")
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"The sandbox needs {error.name}: "
             "python -m pip install 'starlette>=0.40' 'uvicorn>=0.30'",
             name=error.name,
         ) from None
-    return getattr(server, name)
+    return getattr(home, name)

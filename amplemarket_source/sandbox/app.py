@@ -1,13 +1,14 @@
 """The ASGI application: routes, key, rate limit, faults, and the ``/_sandbox`` controls.
 
-Below them what each documented endpoint does, and how an answer travels.
+Below them how an answer travels. What each endpoint does is in ``enrichment_endpoints``,
+``search`` and ``workspace_endpoints``.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -20,20 +21,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ExceptionHandler, Receive, Scope, Send
 
-from amplemarket_source.sandbox.enrichments import answer_for
-from amplemarket_source.sandbox.exchange import Exchange, SandboxResponse, insufficient, refusal
-from amplemarket_source.sandbox.identity import lead_identity, subject_of
-from amplemarket_source.sandbox.options import COMPANIES, PEOPLE, Kind
+from amplemarket_source.sandbox.endpoint import Endpoint, Limit
+from amplemarket_source.sandbox.exchange import Exchange, SandboxResponse, refusal
+from amplemarket_source.sandbox.routes import ENDPOINTS
 from amplemarket_source.sandbox.state import Call, Sandbox
-from amplemarket_source.sandbox.validation import (
-    BadRequest,
-    read_batch,
-    read_cancel,
-    read_find,
-    read_page,
-)
+from amplemarket_source.sandbox.validation import BadRequest
 
-__all__ = ["ENDPOINTS", "Endpoint", "deliver", "make_app"]
+__all__ = ["deliver", "make_app"]
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -68,6 +62,7 @@ def _exchange(sandbox: Sandbox, request: Request) -> Exchange:
 def _served(sandbox: Sandbox, endpoint: Endpoint) -> Handler:
     async def serve(request: Request) -> Response:
         exchange = _exchange(sandbox, request)
+        exchange.parameters = {name: str(text) for name, text in request.path_params.items()}
         enrichment = sandbox.request(request.path_params.get("number", ""))
         if enrichment is not None and enrichment.kind is endpoint.kind:
             exchange.enrichment = enrichment
@@ -84,7 +79,8 @@ def _decided(sandbox: Sandbox, endpoint: Endpoint, exchange: Exchange) -> Sandbo
     scheme, _, key = exchange.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or key not in sandbox.options.api_keys:
         return refusal(401, "unauthorized", "Unauthorized")
-    wait = sandbox.wait_for_rate()
+    limit = endpoint.limit or Limit(0)
+    wait = sandbox.wait_for_rate(endpoint.path, limit.calls or None, limit.minutes)
     if wait is not None:
         answer = refusal(429, "too_many_requests", "Too Many Requests")  # the code is invented
         answer.headers["Retry-After"] = str(wait)
@@ -120,7 +116,7 @@ def _controls(sandbox: Sandbox) -> list[Route]:
         async def control(request: Request) -> Response:
             try:
                 found = act(request, orjson.loads(await request.body() or b"null"))
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, KeyError) as error:
                 return _json({"error": str(error)}, 400)
             return _json(found, 200)
 
@@ -140,12 +136,16 @@ def _controls(sandbox: Sandbox) -> list[Route]:
         sandbox.configure(**body)
         return asdict(sandbox.options)
 
+    def change_workspace(_: Request, body: Any) -> Any:
+        return sandbox.workspace.apply(**body)
+
     return [
         route("log", "GET", log),
         route("requests", "GET", lambda *_: [call._asdict() for call in sandbox.calls]),
         route("faults", "GET", list_faults),
         route("faults", "POST", set_faults),
         route("options", "POST", configure),
+        route("workspace", "POST", change_workspace),
         route("settle", "POST", lambda *_: sandbox.settle()),
         route("reset", "POST", lambda *_: sandbox.reset()),
     ]
@@ -153,117 +153,6 @@ def _controls(sandbox: Sandbox) -> list[Route]:
 
 def _json(document: Any, status: int) -> Response:
     return Response(orjson.dumps(document), status, media_type="application/json")
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """A route: ``{number:path}`` is the id of an enrichment request of ``kind``, which a fault may
-    have given a slash."""
-
-    method: str
-    path: str
-    handle: Callable[[Sandbox, Exchange], SandboxResponse]
-    kind: Kind | None = None
-
-
-def _account_info(sandbox: Sandbox, _: Exchange) -> SandboxResponse:
-    options = sandbox.options
-    return SandboxResponse(200, {"id": options.account_id, "name": options.account_name})
-
-
-def _start(kind: Kind) -> Callable[[Sandbox, Exchange], SandboxResponse]:
-    def start(sandbox: Sandbox, exchange: Exchange) -> SandboxResponse:
-        batch = read_batch(kind, exchange.body, sandbox.options)
-        if sandbox.is_out_of_credits(kind):
-            return insufficient(sandbox.options)
-        enrichment = sandbox.accept(kind, batch)
-        exchange.enrichment = enrichment
-        page = read_page([], sandbox.options.page_size)
-        return SandboxResponse(202, enrichment.document(page), {"Location": enrichment.path})
-
-    return start
-
-
-def _read(sandbox: Sandbox, exchange: Exchange) -> SandboxResponse:
-    if exchange.enrichment is None:
-        return _no_such_request()
-    page = read_page(exchange.query, sandbox.options.page_size)
-    exchange.enrichment.poll(sandbox.options)
-    headers = {}
-    if exchange.enrichment.is_open:
-        headers["Retry-After"] = sandbox.options.retry_after_header
-    return SandboxResponse(200, exchange.enrichment.document(page), headers)
-
-
-def _cancel(sandbox: Sandbox, exchange: Exchange) -> SandboxResponse:
-    if exchange.enrichment is None:
-        return _no_such_request()
-    page = read_page(exchange.query, sandbox.options.page_size)
-    read_cancel(exchange.body)
-    exchange.enrichment.cancel(sandbox.options)
-    return SandboxResponse(200, exchange.enrichment.document(page))
-
-
-def _no_such_request() -> SandboxResponse:
-    return refusal(404, "not_found", "Enrichment Request Not Found")  # the code is invented
-
-
-def _find(kind: Kind) -> Callable[[Sandbox, Exchange], SandboxResponse]:
-    def find(sandbox: Sandbox, exchange: Exchange) -> SandboxResponse:
-        options = sandbox.options
-        batch = read_find(kind, exchange.query, options)
-        lead = batch.leads[0]
-        subject = subject_of(kind.name, lead)
-        outcome = subject.outcome(options.variant)
-        if outcome == "gdpr_removed":
-            return refusal(451, "unavailable_for_legal_reasons", "Unavailable For Legal Reasons")
-        if outcome == "not_found":
-            # The companies' code is invented: the docs show person_not_found only.
-            what = "person" if kind is PEOPLE else "company"
-            return refusal(404, f"{what}_not_found", f"{what.title()} Not Found")
-        if not sandbox.account.charge(
-            kind.name,
-            subject,
-            lead_identity(kind.name, lead),
-            None,
-            reveal_email=batch.reveal_email and options.variant.has_emails,
-            reveal_phone_numbers=batch.reveal_phone_numbers and options.variant.has_phones,
-            email_credits=options.email_credits,
-            phone_credits=options.phone_credits,
-        ):
-            return insufficient(options)
-        is_pending = (batch.reveal_email or batch.reveal_phone_numbers) and (
-            sandbox.is_pending_find(exchange.query)
-        )
-        document = answer_for(
-            kind,
-            subject,
-            options.variant,
-            reveal_email=batch.reveal_email and not is_pending,
-            reveal_phones=batch.reveal_phone_numbers and not is_pending,
-        )
-        if is_pending:
-            return SandboxResponse(
-                202, document, {"Retry-After": sandbox.options.retry_after_header}
-            )
-        return SandboxResponse(200, document)
-
-    return find
-
-
-ENDPOINTS = (
-    Endpoint("GET", "/account-info", _account_info),
-    *(
-        endpoint
-        for kind in (PEOPLE, COMPANIES)
-        for endpoint in (
-            Endpoint("POST", kind.path, _start(kind), kind),
-            Endpoint("GET", f"{kind.path}/{{number:path}}", _read, kind),
-            Endpoint("PATCH", f"{kind.path}/{{number:path}}", _cancel, kind),
-            Endpoint("GET", f"/{kind.name}/find", _find(kind), kind),
-        )
-    ),
-)
 
 
 Transports = Mapping[tuple[str, int], asyncio.Transport]

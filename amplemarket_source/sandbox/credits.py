@@ -1,10 +1,13 @@
-"""What the account pays, and the log of it (api-notes: credits, company-credits).
+"""What the account pays, and the log of it.
+
+(api-notes: credits, company-credits, email-validations)
 
 | event | cost |
 |---|---|
 | a person or company found | 0.5 e-mail credit, at most once in 24 hours for each of them |
 | an e-mail address revealed | 1 e-mail credit, once for ever |
 | phone numbers revealed | 1 phone credit for the person, once for ever |
+| an address validated | 1 e-mail credit, each time |
 | not found, or removed for privacy, or a reveal by which nothing came | nothing |
 
 The log lives in a private temporary database, so that a million leads cost disk, not memory.
@@ -17,7 +20,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal, NamedTuple
 
 from amplemarket_source.sandbox.identity import Subject
@@ -40,13 +43,14 @@ class Charge(NamedTuple):
     """One line of the log: credits taken for one reason, for one lead.
 
     ``request_id`` is None for the synchronous ``find``; ``reason`` ``phone`` takes phone credits,
-    the others e-mail credits; ``lead`` is what ``lead_identity`` gives.
+    the others e-mail credits; ``lead`` is what ``lead_identity`` gives; ``entity_id`` is empty for
+    an address that was validated.
     """
 
     sequence: int
     charged_at: str
     kind: KindName
-    reason: Literal["found", "email", "phone"]
+    reason: Literal["found", "email", "phone", "validation"]
     request_id: int | None
     lead: str
     entity_id: str
@@ -127,7 +131,7 @@ class Account:
         ):
             return False
         self.email_spent, self.phone_spent = email_total, phone_total
-        self._record(kind, subject, lead, request_id, prices, now)
+        self._record(kind, subject, lead, request_id, prices)
         self._database.execute(
             "INSERT OR REPLACE INTO paid VALUES (?, ?, ?, ?)",
             (
@@ -137,6 +141,20 @@ class Account:
                 phone_paid or reveal_phone_numbers,
             ),
         )
+        return True
+
+    def charge_validation(
+        self, email: str, request_id: int | None, email_credits: float | None
+    ) -> bool:
+        """Charge one validated address.
+
+        Returns:
+            False where the account cannot pay.
+        """
+        if email_credits is not None and self.email_spent + 1 > email_credits:
+            return False
+        self.email_spent += 1
+        self._write("email_validations", "validation", request_id, f"email={email}", "", 1.0)
         return True
 
     def charges(self) -> list[Charge]:
@@ -157,7 +175,6 @@ class Account:
         lead: str,
         request_id: int | None,
         prices: Prices,
-        now: datetime,
     ) -> None:
         for reason, price in (
             ("found", prices.found),
@@ -165,7 +182,18 @@ class Account:
             ("phone", prices.phone),
         ):
             if price:
-                self._database.execute(
-                    "INSERT INTO charge VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
-                    (now.isoformat(), kind, reason, request_id, lead, subject.entity_id, price),
-                )
+                self._write(kind, reason, request_id, lead, subject.entity_id, price)
+
+    def _write(
+        self,
+        kind: KindName,
+        reason: str,
+        request_id: int | None,
+        lead: str,
+        entity_id: str,
+        price: float,
+    ) -> None:
+        self._database.execute(
+            "INSERT INTO charge VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
+            (self._clock.now().isoformat(), kind, reason, request_id, lead, entity_id, price),
+        )

@@ -16,7 +16,11 @@ from amplemarket_source.sandbox.validation import Batch, Page
 
 __all__ = ["OBJECTS", "Enrichment", "answer_for", "problem"]
 
-OBJECTS = {"people": "person_enrichment", "companies": "company_enrichment"}
+OBJECTS = {
+    "people": "person_enrichment",
+    "companies": "company_enrichment",
+    "email_validations": "email_validation",
+}
 _CHUNK = 100
 
 Status = Literal["queued", "processing", "completed", "canceled", "error"]
@@ -173,9 +177,9 @@ class Enrichment:
             rows = self._rows(start, stop)
             href = f"{self.path}?page[size]={page.size}"
             if rows and stop < self.done:
-                links["next"] = {"href": f"{href}&page[after]={rows[-1]['id']}"}
+                links["next"] = {"href": f"{href}&page[after]={self._cursor(rows[-1])}"}
             if rows and start > 0:
-                links["prev"] = {"href": f"{href}&page[before]={rows[0]['id']}"}
+                links["prev"] = {"href": f"{href}&page[before]={self._cursor(rows[0])}"}
         document: dict[str, Any] = {
             "id": self.public_id,
             "object": OBJECTS[self.kind.name],
@@ -189,11 +193,18 @@ class Enrichment:
 
     def _bounds(self, page: Page) -> tuple[int, int]:
         if page.before is not None:
-            stop = min(self.done, max(0, page.before - self.first_row))
+            stop = min(self.done, max(0, self._place(page.before)))
             return max(0, stop - page.size), stop
-        after = -1 if page.after is None else page.after - self.first_row
+        after = -1 if page.after is None else self._place(page.after)
         start = min(self.done, max(0, after + 1))
         return start, min(self.done, start + page.size)
+
+    def _place(self, cursor: str) -> int:
+        """Where the row of a cursor is among the rows."""
+        return int(cursor) - self.first_row
+
+    def _cursor(self, row: dict[str, Any]) -> str:
+        return str(row["id"])
 
     def _rows(self, start: int, stop: int) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
@@ -209,5 +220,8 @@ class Enrichment:
                     reveal_email=self._reveals_email(lead),
                     reveal_phones=self.reveal_phone_numbers,
                 )
-            rows.append({"id": number, "status": outcome, "result": result, **lead})
+            row = {"id": number, "status": outcome, "result": result, **lead}
+            if result is None and self._variant.missing_result == "absent":
+                del row["result"]
+            rows.append(row)
         return rows

@@ -58,7 +58,9 @@ class Exchange:
     Attributes:
         options: the server's, at the time of the call.
         path: without the query; ``query`` holds the parameters, decoded, in their order.
+        parameters: the variable parts of the path, decoded.
         enrichment: the request the call is about, where there is one.
+        rows_key: the member of the answer that holds a page of rows, where it has one.
         answer: None until it is decided.
     """
 
@@ -67,8 +69,10 @@ class Exchange:
     path: str
     query: list[tuple[str, str]]
     headers: dict[str, str]
+    parameters: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     enrichment: Enrichment | None = None
+    rows_key: str | None = None
     answer: SandboxResponse | None = None
 
 

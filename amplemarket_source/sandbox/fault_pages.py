@@ -1,7 +1,7 @@
 """What fault switches do to the rows and links of a page.
 
-All but ``drop_id`` and ``accepted_id`` leave an answer alone that is not a page of a request that
-has ended.
+All but ``drop_id`` and ``accepted_id`` leave an answer alone that is not a page: of a request that
+has ended, or of a list of the workspace.
 """
 
 from __future__ import annotations
@@ -67,10 +67,15 @@ def accepted_id(exchange: Exchange, value: Any) -> bool:
     return True
 
 
+def _key(exchange: Exchange) -> str:
+    assert exchange.rows_key is not None  # noqa: S101 - asked of pages alone
+    return exchange.rows_key
+
+
 def _on_page(change: Callable[[Exchange, Document, Any], bool]) -> Apply:
     def apply(exchange: Exchange, value: Any) -> bool:
-        enrichment, answer = exchange.enrichment, exchange.answer
-        if enrichment is None or enrichment.is_open or answer is None or answer.document is None:
+        answer = exchange.answer
+        if exchange.rows_key is None or answer is None or answer.document is None:
             return False
         return change(exchange, answer.document, value)
 
@@ -78,10 +83,11 @@ def _on_page(change: Callable[[Exchange, Document, Any], bool]) -> Apply:
 
 
 def _on_rows(change: Callable[[list[Document]], None]) -> Apply:
-    def apply(_: Exchange, document: Document, __: Any) -> bool:
-        if document["results"]:
-            change(document["results"])
-        return bool(document["results"])
+    def apply(exchange: Exchange, document: Document, __: Any) -> bool:
+        rows = document[_key(exchange)]
+        if rows:
+            change(rows)
+        return bool(rows)
 
     return _on_page(apply)
 
@@ -97,21 +103,24 @@ def _on_next(change: Callable[[Exchange, str, Any], str]) -> Apply:
 
 
 @_on_page
-def missing_results(_: Exchange, document: Document, __: Any) -> bool:
-    del document["results"]
+def missing_results(exchange: Exchange, document: Document, __: Any) -> bool:
+    del document[_key(exchange)]
     return True
 
 
 @_on_page
-def null_results(_: Exchange, document: Document, __: Any) -> bool:
-    document["results"] = None
+def null_results(exchange: Exchange, document: Document, __: Any) -> bool:
+    document[_key(exchange)] = None
     return True
 
 
 def page_set(exchange: Exchange, value: Any) -> bool:
-    """``value``: members of the request object, each set to what is given; null is null."""
+    """``value``: members of the request object, or of a list's page, each set to what is given;
+    null is null."""
     answer = exchange.answer
-    if exchange.enrichment is None or answer is None or answer.document is None:
+    if answer is None or answer.document is None:
+        return False
+    if exchange.enrichment is None and exchange.rows_key is None:
         return False
     answer.document.update(value)
     return True
@@ -183,8 +192,13 @@ def rows_missing(rows: list[Document]) -> None:
 
 @_on_rows
 def rows_extra(rows: list[Document]) -> None:
-    extra = {"email": "nobody.asked@elsewhere.example"}
-    rows.append({"id": rows[-1]["id"] + 1_000_000, "status": "not_found", "result": None, **extra})
+    stranger: Document = {"email": "nobody.asked@elsewhere.example"}
+    last = rows[-1]
+    if isinstance(last.get("id"), int):
+        stranger |= {"id": last["id"] + 1_000_000, "status": "not_found", "result": None}
+    else:
+        stranger = {**last, "id": "nobody-asked", **stranger}
+    rows.append(stranger)
 
 
 @_on_rows
@@ -198,9 +212,9 @@ def rows_duplicated(rows: list[Document]) -> None:
 
 
 @_on_page
-def rows_repeated(_: Exchange, document: Document, value: Any) -> bool:
-    document["results"] *= int(value or 2)
-    return bool(document["results"])
+def rows_repeated(exchange: Exchange, document: Document, value: Any) -> bool:
+    document[_key(exchange)] *= int(value or 2)
+    return bool(document[_key(exchange)])
 
 
 @_on_rows
@@ -219,16 +233,21 @@ def echo_partial(rows: list[Document]) -> None:
 
 @_on_page
 def row_patch(exchange: Exchange, document: Document, value: Any) -> bool:
-    """``value``: a function, or a mapping with ``patch`` or ``function``, and maybe ``index``."""
+    """``value``: a function, or a mapping with ``patch`` or ``function``, and maybe ``index``. It
+    changes the ``result`` of an enrichment's row, and the row of a list."""
     spec = {"function": value} if callable(value) else dict(value)
-    wanted = spec.get("index")
-    first_row = exchange.enrichment.first_row if exchange.enrichment else 0
+    rows = document[_key(exchange)]
     used = False
-    for row in document["results"]:
-        if row["result"] is None or wanted not in (None, row["id"] - first_row):
+    for place, row in enumerate(rows):
+        is_wrapper, number = isinstance(row.get("id"), int), place
+        if is_wrapper and exchange.enrichment is not None:
+            number = row["id"] - exchange.enrichment.first_row
+        if spec.get("index") not in (None, number) or (is_wrapper and row.get("result") is None):
             continue
-        own = orjson.loads(orjson.dumps(row["result"]))  # objects are shared between answers
-        row["result"] = spec["function"](own) if "function" in spec else _merged(own, spec["patch"])
+        own = row["result"] if is_wrapper else row
+        own = orjson.loads(orjson.dumps(own))  # objects are shared between answers
+        own = spec["function"](own) if "function" in spec else _merged(own, spec["patch"])
+        rows[place] = {**row, "result": own} if is_wrapper else own
         used = True
     if used and exchange.answer is not None:
         exchange.answer.exotic = True

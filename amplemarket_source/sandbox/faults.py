@@ -12,6 +12,7 @@ and links of a page is in ``fault_pages``.
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -121,10 +122,9 @@ def _content(make: Callable[[bytes], bytes], **headers: str) -> Apply:
 
 
 def _damaged_gzip(body: bytes) -> bytes:
-    packed = bytearray(gzip.compress(body, compresslevel=1))
-    middle = len(packed) // 2
-    packed[middle : middle + 16] = b"\xff" * 16
-    return bytes(packed[:-8])
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)  # 31: with the head of gzip
+    start = packer.compress(body[: len(body) // 2]) + packer.flush(zlib.Z_FULL_FLUSH)
+    return start + b"\xff" * 16  # a block of a type that there is not
 
 
 def _bomb(exchange: Exchange, value: Any) -> bool:
@@ -277,8 +277,8 @@ _ROWS: tuple[_Row, ...] = (
     ("echo_partial", "document", _POLL, pages.echo_partial,
      "rows echo only the first field that was sent"),
     ("row_patch", "document", _POLL, pages.row_patch,
-     'people changed (value: {"patch": JSON merge patch, "index": n-th row of the request, '
-     "all without it}; in Python also a function from Person to anything)"),
+     'people changed, or the rows of a list (value: {"patch": JSON merge patch, "index": n-th row '
+     "of the request or page, all without it}; in Python also a function of the Person or row)"),
 )  # fmt: skip
 
 FAULTS: dict[str, FaultSpec] = {

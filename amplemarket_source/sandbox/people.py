@@ -100,13 +100,31 @@ def company_name(domain: str) -> str:
 
 
 def company(subject: Subject, variant: Variant) -> dict[str, Any]:
-    """The Company object for a subject. It is shared between callers and never changed."""
-    return _company(subject.domain, variant)
+    """The Company object of a company, or of a person's employer; callers share it, so it is never
+    changed."""
+    found = _company(subject.domain, variant)
+    if subject.email or variant.nulls or subject.linkedin_url == found["linkedin_url"]:
+        return found
+    return {**found, "linkedin_url": subject.linkedin_url}
 
 
 @lru_cache(maxsize=4096)
 def _company(domain: str, variant: Variant) -> dict[str, Any]:
-    return varied(_full(company_subject(domain), variant.generation), variant)
+    full = _full(company_subject(domain), variant.generation)
+    if variant.codes == "strings":
+        full |= {name: [str(code) for code in full[name]] for name in ("sic_codes", "naics_codes")}
+    if variant.funding_events:
+        full["funding_events"] = _funding_events(full)
+    return varied(full, variant)
+
+
+def _funding_events(full: dict[str, Any]) -> list[dict[str, Any]]:
+    """Newest first; ``amount`` is what clients read, **the other keys are invented**."""
+    year = int(full["latest_funding_date"][:4])
+    return [
+        {"amount": full["total_funding"] // 2, "stage": stage, "date": f"{year - age}-01-01"}
+        for age, stage in enumerate((full["latest_funding_stage"], "Seed"))
+    ]
 
 
 def _full(subject: Subject, generation: int) -> dict[str, Any]:
@@ -119,7 +137,7 @@ def _full(subject: Subject, generation: int) -> dict[str, Any]:
         "id": subject.entity_id,
         "object": "company",
         "name": company_name(subject.domain),
-        "linkedin_url": f"https://linkedin.example/company/{slug}",
+        "linkedin_url": subject.linkedin_url,
         "website": f"https://{subject.domain}",
         "overview": _OVERVIEW.format(year=year, city=city),
         "logo_url": f"https://images.example/companies/{slug}.png",
@@ -256,9 +274,9 @@ def person(
     answer = {
         "id": subject.entity_id,
         "object": "person",
-        "linkedin_url": _linkedin_url(subject, first, last),
+        "linkedin_url": subject.linkedin_url,
         "name": f"{first} {last}",
-        "email": _email(subject) if reveal_email else None,
+        "email": subject.email if reveal_email else None,
         "first_name": first,
         "last_name": last,
         "gender": _GENDERS[seed % 3],
@@ -280,27 +298,12 @@ def person(
 
 
 def _names(subject: Subject) -> tuple[str, str]:
-    handle = "" if subject.found_by == "title" else subject.handle
-    parts = [part.title() for part in _SEPARATORS.split(handle) if part]
+    parts = [part.title() for part in _SEPARATORS.split(subject.handle) if part]
     if not parts:
         parts = ["Sam"]
     if len(parts) == 1:
         parts.append(_LAST_NAMES[subject.seed % len(_LAST_NAMES)])
     return parts[0], " ".join(parts[1:])
-
-
-def _linkedin_url(subject: Subject, first: str, last: str) -> str:
-    if subject.found_by == "linkedin":
-        return f"https://linkedin.example/in/{subject.handle}"
-    slug = "-".join(f"{first} {last}".lower().split())
-    return f"https://linkedin.example/in/{slug}-{subject.entity_id[:8]}"
-
-
-def _email(subject: Subject) -> str:
-    local = ".".join(subject.handle.split())
-    if not local.isascii():
-        local = f"person.{subject.entity_id[:8]}"
-    return f"{local}@{subject.domain}"
 
 
 def _phone(seed: int) -> dict[str, Any]:

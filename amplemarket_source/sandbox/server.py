@@ -17,6 +17,7 @@ from amplemarket_source.sandbox.app import make_app
 from amplemarket_source.sandbox.faults import FaultLike
 from amplemarket_source.sandbox.options import Clock, SandboxOptions
 from amplemarket_source.sandbox.state import Sandbox
+from amplemarket_source.sandbox.workspace import Workspace
 
 __all__ = ["SandboxServer", "serve"]
 
@@ -119,6 +120,11 @@ class SandboxServer:
         clock: Clock | None = None,
     ) -> None:
         self.sandbox = Sandbox(options, faults=faults, clock=clock)
+
+    @property
+    def workspace(self) -> Workspace:
+        """What the list endpoints show: read it, and change it between two syncs."""
+        return self.sandbox.workspace
 
     def __enter__(self) -> SandboxServer:
         self._listener = _listening("127.0.0.1", 0)

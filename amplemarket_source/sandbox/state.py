@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -14,6 +14,8 @@ from amplemarket_source.sandbox.enrichments import Enrichment
 from amplemarket_source.sandbox.faults import FaultBook, FaultLike
 from amplemarket_source.sandbox.identity import lead_identity
 from amplemarket_source.sandbox.options import (
+    KINDS,
+    VALIDATIONS,
     Clock,
     Kind,
     KindName,
@@ -23,6 +25,8 @@ from amplemarket_source.sandbox.options import (
     kind_named,
 )
 from amplemarket_source.sandbox.validation import Batch
+from amplemarket_source.sandbox.validations import Validation
+from amplemarket_source.sandbox.workspace import Workspace
 
 __all__ = ["Call", "Sandbox"]
 
@@ -43,6 +47,9 @@ class Sandbox:
         options: settings; see ``SandboxOptions``.
         faults: switches that are on from the start, as ``Fault`` or by name.
         clock: time for the 24-hour rule, the rate limit and ``seconds_until_done``.
+
+    Attributes:
+        workspace: users, tasks, calls and the rest, and how they are changed.
 
     Example::
 
@@ -67,28 +74,33 @@ class Sandbox:
         self._forget_everything()
 
     def _forget_everything(self) -> None:
+        self.workspace = Workspace(lambda: self.options, self.clock)
         self.requests: dict[int, Enrichment] = {}
         self.calls: list[Call] = []
         self._next_row = 1
-        self._answered: deque[float] = deque()
+        self._answered: defaultdict[str, deque[float]] = defaultdict(deque)
         self._finds: Counter[tuple[tuple[str, str], ...]] = Counter()
 
     # What a test or a user does with it.
 
     def configure(self, **changes: Any) -> None:
-        """Change options by name; the variant's fields (``children="none"``) count as options.
+        """Change options by name; the fields of the variant (``children="none"``) and of the
+        workspace (``calls=10``) count as options. Another ``seed`` makes the workspace anew.
 
         Raises:
             ValueError: there is no such option, or the value has another type.
         """
         self.options = changed(self.options, changes)
+        if self.options.workspace.seed != self.workspace.seed:
+            self.workspace = Workspace(lambda: self.options, self.clock)
 
     def set_faults(self, *faults: FaultLike) -> None:
         """Make these the switches that are on; without any, all are off."""
         self.faults.set(faults)
 
     def reset(self) -> None:
-        """Forget requests, charges and calls, switch all faults off; the options stay."""
+        """Forget requests, charges, calls and what was changed in the workspace, switch all
+        faults off; the options stay."""
         self.account.close()
         self.account = Account(self.clock)
         self.faults.set(())
@@ -139,10 +151,10 @@ class Sandbox:
         return {
             "totals": totals,
             "posts": posts,
-            "submitted": {kind: self.submitted(kind) for kind in ("people", "companies")},
+            "submitted": {kind.name: self.submitted(kind.name) for kind in KINDS},
             "charged": {
                 reason: Counter(charge.lead for charge in charges if charge.reason == reason)
-                for reason in ("found", "email", "phone")
+                for reason in ("found", "email", "phone", "validation")
             },
             "charges": [charge._asdict() for charge in charges],
         }
@@ -152,9 +164,13 @@ class Sandbox:
     def accept(self, kind: Kind, batch: Batch) -> Enrichment:
         """Take a valid batch in; from here on it is a request that will be charged."""
         number = len(self.requests) + 1
-        enrichment = Enrichment(
-            number, self._next_row, kind, batch, self.options, self.account, self.clock
-        )
+        enrichment: Enrichment
+        if kind is VALIDATIONS:
+            enrichment = Validation(number, batch, self.options, self.account, self.clock)
+        else:
+            enrichment = Enrichment(
+                number, self._next_row, kind, batch, self.options, self.account, self.clock
+            )
         self._next_row += enrichment.count
         self.requests[number] = enrichment
         return enrichment
@@ -177,15 +193,24 @@ class Sandbox:
         self._finds[key] += 1
         return self._finds[key] <= self.options.pending_finds
 
-    def wait_for_rate(self) -> int | None:
-        """None where the call is within the limit, else whole seconds until one is."""
-        limit = self.options.requests_per_minute
-        if limit is None:
+    def wait_for_rate(self, endpoint: str, calls: int | None, minutes: int) -> int | None:
+        """None where the call is within the limits, else whole seconds until one is.
+
+        Args:
+            endpoint: whose own limit is meant, ``calls`` in so many ``minutes``, if it has one.
+        """
+        everything = self.options.requests_per_minute
+        if everything is None:
             return None
         now = self.clock.monotonic()
-        while self._answered and now - self._answered[0] >= self.options.window_seconds:
-            self._answered.popleft()
-        if len(self._answered) < limit:
-            self._answered.append(now)
-            return None
-        return max(1, math.ceil(self._answered[0] + self.options.window_seconds - now))
+        limits = [("", everything, 1)] + ([(endpoint, calls, minutes)] if calls else [])
+        for name, most, length in limits:
+            answered = self._answered[name]
+            until = now - self.options.window_seconds * length
+            while answered and answered[0] <= until:
+                answered.popleft()
+            if len(answered) >= most:
+                return max(1, math.ceil(answered[0] - until))
+        for name, *_ in limits:
+            self._answered[name].append(now)
+        return None

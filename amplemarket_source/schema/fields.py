@@ -41,8 +41,8 @@ import pyarrow as pa
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from amplemarket_source.model import Kind
-from amplemarket_source.schema.table import ARROW_TYPES, Table
-from amplemarket_source.schema.tables import COMPANIES, DATA_TABLES, PEOPLE, children_of
+from amplemarket_source.schema.table import ARROW_TYPES, Column, Table
+from amplemarket_source.schema.tables import COMPANIES, PEOPLE, children_of
 
 __all__ = [
     "DEEPEST",
@@ -69,13 +69,6 @@ DEEPEST = 8
 ROW_FIELDS = ("id", "status", "result")
 """What a row of ``results`` holds beside the echoed input (api-notes: result-row)."""
 
-# Written by us, so the API cannot have sent them; a field of that name is an undocumented one.
-_OURS = frozenset(
-    {"company_id", "person_id", "enrichment_request_id", "enriched_at", "_dlt_parent_id"}
-    | {"_dlt_list_idx", "_dlt_id", "_dlt_load_id"}
-)
-_OF_THE_API = frozenset(table.name for table in DATA_TABLES)
-
 
 def echo_names(kind: Kind) -> tuple[str, ...]:
     """The keys under which a row says which lead it answers.
@@ -93,13 +86,9 @@ def entity_of(kind: Kind) -> Table:
 def is_declared(table: Table, path: Path) -> bool:
     """Whether the field at ``path`` of the JSON object is a documented one."""
     name = "__".join(path)
+    column = table.column(name) if table.from_api else None
     # A key that holds the separator itself is another field than the nested one.
-    return (
-        table.name in _OF_THE_API
-        and name not in _OURS
-        and name.count("__") == len(path) - 1
-        and table.column(name) is not None
-    )
+    return column is not None and not column.own and name.count("__") == len(path) - 1
 
 
 def is_declared_object(table: Table, path: Path) -> bool:
@@ -111,7 +100,7 @@ def is_declared_object(table: Table, path: Path) -> bool:
 
 
 def entity_type(table: Table) -> pa.StructType:
-    """The documented Arrow type of a Person or a Company object."""
+    """The documented Arrow type of the objects whose rows ``table`` has, such as a Person."""
     fields = list(_nested(_declared(table)))
     for child_table in children_of(table.name):
         child = child_table.child
@@ -152,8 +141,12 @@ def _nested(columns: dict[str, pa.DataType]) -> pa.DataType:
 
 
 def _declared(table: Table) -> dict[str, pa.DataType]:
-    columns = (c for c in table.columns if c.name not in _OURS)
-    return {column.name: ARROW_TYPES[column.data_type] for column in columns}
+    return {column.name: _as_read(column) for column in table.columns if not column.own}
+
+
+def _as_read(column: Column) -> pa.DataType:
+    """Points in time are read as text, in which the API writes them, and turned into them later."""
+    return ARROW_TYPES["text" if column.data_type == "timestamp" else column.data_type]
 
 
 LONGEST_NAME = 63

@@ -64,7 +64,7 @@ be lost; so ``freeze`` is logged as an error there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
@@ -76,7 +76,7 @@ from dlt.extract import DltSource
 from amplemarket_source.errors import SettingsError
 from amplemarket_source.schema.fields import Field, Path, field_at
 from amplemarket_source.schema.table import ARROW_TYPES, Column, DataType, Table
-from amplemarket_source.schema.tables import ENRICHMENT_RESULTS, PEOPLE_TABLES, TABLES
+from amplemarket_source.schema.tables import TABLES
 
 __all__ = ["MOST_COLUMNS", "ColumnRegistry", "Limits", "SchemaContract", "annotate_new"]
 
@@ -171,8 +171,10 @@ class ColumnRegistry:
 
     Args:
         loaded: types of columns that earlier runs have loaded, by table and column.
+        tables: those that rows come for.
 
     Attributes:
+        tables: those that rows come for.
         contract: whether new fields become columns.
         limits: how many columns a table may have, and how long a text may be.
         new_fields: columns met for the first time, ``table.column``, with their type; ``in
@@ -183,14 +185,16 @@ class ColumnRegistry:
         self,
         loaded: Mapping[str, Mapping[str, DataType]] | None = None,
         contract: SchemaContract = SchemaContract(),
+        tables: Iterable[Table] = tuple(TABLES.values()),
     ) -> None:
         self.contract = contract
+        self.tables = tuple(tables)
         self.limits = Limits()
         self._columns: dict[str, dict[str, DataType]] = {}
         self._fields: dict[tuple[str, Path], Field] = {}
         self._schemas: dict[str, pa.Schema] = {}
         self.new_fields: dict[str, str] = {}
-        for table in TABLES.values():
+        for table in self.tables:
             declared = {column.name: column.data_type for column in table.columns}
             # Declared ones keep the declared type, whatever has become of them elsewhere.
             self._columns[table.name] = declared | {
@@ -204,6 +208,7 @@ class ColumnRegistry:
         cls,
         schema: Schema,
         contract: SchemaContract = SchemaContract(),
+        tables: Iterable[Table] = tuple(TABLES.values()),
     ) -> ColumnRegistry:
         """The registry that a dlt schema holds, as restored from the destination."""
         return cls(
@@ -216,6 +221,7 @@ class ColumnRegistry:
                 for name, table in schema.tables.items()
             },
             contract,
+            tables,
         )
 
     def field(self, table: Table, path: Path) -> Field:
@@ -282,12 +288,12 @@ class ColumnRegistry:
 
 
 def annotate_new(schema: Schema, registry: ColumnRegistry) -> None:
-    """Put the columns that ``memory`` has learnt about people into ``schema``, as personal ones.
+    """Put the columns that ``registry`` has learnt about people into ``schema``, as personal ones.
 
     To be called before rows with these columns are handed to dlt, which then only adds to them.
     """
-    for table in (*PEOPLE_TABLES, ENRICHMENT_RESULTS):
-        learnt = registry.learnt(table)
+    for table in registry.tables:
+        learnt = registry.learnt(table) if table.about_people else {}
         if learnt:
             hints = {
                 name: Column(name, data_type, personal=True).hint

@@ -80,9 +80,13 @@ def with_lead_keys(rejects: Iterable[Reject], matched: pa.Table) -> list[Reject]
 
 
 def reject_table(
-    rejects: Iterable[Reject], request_key: str, load_id: str, at: datetime
+    rejects: Iterable[Reject], request_key: str | None, load_id: str, at: datetime
 ) -> pa.Table:
-    """Rows of ``rejects`` from one request's answer, one for each distinct reject."""
+    """Rows of ``rejects`` from one answer, one for each distinct reject.
+
+    Args:
+        request_key: of the enrichment request, if it was one.
+    """
     rows: dict[str, dict[str, Any]] = {}
     for reject in rejects:
         key = reject.reject_id

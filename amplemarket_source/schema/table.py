@@ -56,6 +56,7 @@ class Column:
 
     Attributes:
         personal: the value says something about a person: annotated ``x-annotation-pii``.
+        own: written by this package; a field of the API with that name is an undocumented one.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Column:
     description: str = ""
     nullable: bool = True
     personal: bool = False
+    own: bool = False
 
     @property
     def arrow_field(self) -> pa.Field:
@@ -109,6 +111,8 @@ class Table:
     Attributes:
         key: the columns of the natural key.
         open: undocumented fields that arrive become further columns.
+        from_api: its columns are fields of the API's JSON, but for those that are ``own``.
+        about_people: undocumented fields may say something of a person, and are annotated so.
         child: set for the tables of nested lists and maps.
         references: ``(columns, table, columns)`` of the foreign key, if it has one.
     """
@@ -118,6 +122,8 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     open: bool = False
+    from_api: bool = False
+    about_people: bool = False
     child: Child | None = None
     references: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...] = ()
 

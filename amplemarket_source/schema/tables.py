@@ -9,7 +9,9 @@ column of its own.
 
 from __future__ import annotations
 
-from amplemarket_source.schema.table import Child, Column, DataType, Table
+from amplemarket_source.schema.declare import DLT, children, texts, values
+from amplemarket_source.schema.streams import STREAM_TABLES
+from amplemarket_source.schema.table import Child, Column, Table
 
 __all__ = [
     "BOOKKEEPING",
@@ -35,57 +37,22 @@ __all__ = [
     "children_of",
 ]
 
-_LOAD_ID = Column("_dlt_load_id", description="The dlt load that wrote the row", nullable=False)
-_ROW_ID = Column(
-    "_dlt_id", description="Unique in the table, made from the natural key", nullable=False
-)
-_DLT = (_LOAD_ID, _ROW_ID)
 _LINEAGE = (
-    Column("request_key", description="The enrichment request that answered"),
-    Column("enrichment_request_id", description="The API's id of that request, null for find"),
-    Column("enriched_at", "timestamp", "When the answer was fetched, UTC"),
+    Column("request_key", description="The enrichment request that answered", own=True),
+    Column(
+        "enrichment_request_id",
+        description="The API's id of that request, null for find",
+        own=True,
+    ),
+    Column("enriched_at", "timestamp", "When the answer was fetched, UTC", own=True),
 )
 
 LINEAGE: frozenset[str] = frozenset(column.name for column in _LINEAGE)
 """The columns of ``people`` and ``companies`` that say where the answer came from."""
 
 
-def _texts(*names: str, personal: bool = False) -> tuple[Column, ...]:
-    return tuple(Column(name, personal=personal) for name in names)
-
-
-def _children(parent: str, key: str, path: str, *columns: Column) -> Table:
-    return Table(
-        name=f"{parent}__{path}",
-        description=f"An item of {path} in the latest answer.",
-        columns=(
-            Column(key, description=f"The row of {parent} it belongs to", nullable=False),
-            Column("_dlt_list_idx", "bigint", "Position in the list, from 0", nullable=False),
-            *columns,
-            Column("_dlt_parent_id", description=f"_dlt_id of the {parent} row", nullable=False),
-            *_DLT,
-        ),
-        key=(key, "_dlt_list_idx"),
-        open=True,
-        child=Child(parent, key, path, "items"),
-        references=(((key,), parent, ("id",)),),
-    )
-
-
-def _values(parent: str, key: str, path: str, data_type: DataType) -> Table:
-    items = _children(parent, key, path, Column("value", data_type, "The element"))
-    return Table(
-        name=items.name,
-        description=f"An element of {path} in the latest answer.",
-        columns=items.columns,
-        key=items.key,
-        child=Child(parent, key, path, "values"),
-        references=items.references,
-    )
-
-
 def _labels(parent: str, key: str, path: str) -> Table:
-    items = _children(
+    items = children(
         parent,
         key,
         path,
@@ -97,12 +64,13 @@ def _labels(parent: str, key: str, path: str) -> Table:
         description=f"A label of {path} in the latest answer.",
         columns=items.columns,
         key=(key, "label"),
+        from_api=True,
         child=Child(parent, key, path, "labels"),
         references=items.references,
     )
 
 
-_PLACE = _texts("location_details__city", "location_details__state", "location_details__country")
+_PLACE = texts("location_details__city", "location_details__state", "location_details__country")
 
 PEOPLE = Table(
     name="people",
@@ -110,11 +78,9 @@ PEOPLE = Table(
     columns=(
         Column("id", description="ID of the person", nullable=False),
         Column("object", description='Always "person"'),
-        *_texts(
-            "linkedin_url", "name", "email", "first_name", "last_name", "gender", personal=True
-        ),
-        *_texts("title", "headline", "about", personal=True),
-        *_texts(
+        *texts("linkedin_url", "name", "email", "first_name", "last_name", "gender", personal=True),
+        *texts("title", "headline", "about", personal=True),
+        *texts(
             "current_position_start_date",
             "current_position_description",
             "location",
@@ -122,28 +88,31 @@ PEOPLE = Table(
             personal=True,
         ),
         *_PLACE,
-        Column("company_id", description="The company the person works for now"),
+        Column("company_id", description="The company the person works for now", own=True),
         *_LINEAGE,
-        *_DLT,
+        *DLT,
     ),
     key=("id",),
     open=True,
+    from_api=True,
+    about_people=True,
     references=((("company_id",), "companies", ("id",)),),
 )
 
-PHONE_NUMBERS = _children(
+PHONE_NUMBERS = children(
     "people",
     "person_id",
     "phone_numbers",
     Column("number", description="The phone number", personal=True),
     Column("type", description="Such as mobile, direct, office, landline"),
+    about_people=True,
 )
 
 PEOPLE_TABLES: tuple[Table, ...] = (
     PEOPLE,
-    _children("people", "person_id", "experiences"),
-    _children("people", "person_id", "educations"),
-    _children("people", "person_id", "languages"),
+    children("people", "person_id", "experiences", about_people=True),
+    children("people", "person_id", "educations", about_people=True),
+    children("people", "person_id", "languages", about_people=True),
     PHONE_NUMBERS,
 )
 
@@ -153,31 +122,32 @@ COMPANIES = Table(
     columns=(
         Column("id", description="Amplemarket ID of the company", nullable=False),
         Column("object", description='Always "company"'),
-        *_texts("name", "linkedin_url", "website", "overview", "logo_url"),
+        *texts("name", "linkedin_url", "website", "overview", "logo_url"),
         Column("founded_year", "bigint", "Year the company was founded"),
         Column("traffic_rank", "bigint", "Traffic rank"),
         Column("type", description="Such as Public Company"),
         Column("total_funding", "bigint", "Total funding"),
-        *_texts("latest_funding_stage", "latest_funding_date"),
+        *texts("latest_funding_stage", "latest_funding_date"),
         Column("estimated_number_of_employees", "bigint", "Estimated number of employees"),
         Column("followers", "bigint", "Followers on LinkedIn"),
         Column("size", description="Self-reported size, a label"),
-        *_texts("industry", "location"),
+        *texts("industry", "location"),
         *_PLACE,
         Column("is_b2b", "bool", "Has a B2B component"),
         Column("is_b2c", "bool", "Has a B2C component"),
         Column("estimated_revenue", description="Estimated annual revenue, a label"),
         Column("revenue", "bigint", "Annual revenue"),
         *_LINEAGE,
-        *_DLT,
+        *DLT,
     ),
     key=("id",),
     open=True,
+    from_api=True,
 )
 
 COMPANY_TABLES: tuple[Table, ...] = (
     COMPANIES,
-    _children(
+    children(
         "companies",
         "company_id",
         "locations",
@@ -185,10 +155,10 @@ COMPANY_TABLES: tuple[Table, ...] = (
         Column("is_primary", "bool", "The main location"),
         Column("country"),
     ),
-    _values("companies", "company_id", "sic_codes", "bigint"),  # (api-notes: codes)
-    _values("companies", "company_id", "naics_codes", "bigint"),
-    _values("companies", "company_id", "keywords", "text"),
-    _values("companies", "company_id", "technologies", "text"),
+    values("companies", "company_id", "sic_codes", "bigint"),  # (api-notes: codes)
+    values("companies", "company_id", "naics_codes", "bigint"),
+    values("companies", "company_id", "keywords", "text"),
+    values("companies", "company_id", "technologies", "text"),
     _labels("companies", "company_id", "department_headcount"),  # (api-notes: headcounts)
     _labels("companies", "company_id", "job_function_headcount"),
 )
@@ -210,7 +180,7 @@ def _history(entity: str, key: str, *columns: Column) -> Table:
             ),
             Column("enriched_at", "timestamp", "When the answer was fetched, UTC"),
             *columns,
-            *_DLT,
+            *DLT,
         ),
         key=(key, "request_key"),
         references=(((key,), entity, ("id",)),),
@@ -220,7 +190,7 @@ def _history(entity: str, key: str, *columns: Column) -> Table:
 PEOPLE_HISTORY = _history(
     "people",
     "person_id",
-    *_texts("title", "headline", personal=True),
+    *texts("title", "headline", personal=True),
     Column("company_id", description="The company the person worked for then"),
     Column("current_position_start_date", personal=True),
     Column("location_details__country"),
@@ -249,13 +219,13 @@ LEADS = Table(
         Column("external_id", description="The user's own key, untouched"),
         Column("kind", description="people or companies", nullable=False),
         Column("input_kind", description=_INPUT_KIND),
-        *_texts("email", "linkedin_url", personal=True),
-        *_texts("company_domain", "company_name"),
-        *_texts("name", "title", personal=True),
+        *texts("email", "linkedin_url", personal=True),
+        *texts("company_domain", "company_name"),
+        *texts("name", "title", personal=True),
         Column("domain"),
         Column("first_seen_at", "timestamp", "When the row was first seen, UTC"),
         Column("erased_at", "timestamp", "When whom it told of was erased, UTC"),
-        *_DLT,
+        *DLT,
     ),
     key=("lead_id",),
 )
@@ -281,10 +251,11 @@ ENRICHMENT_RESULTS = Table(
         Column("erased_at", "timestamp", "When whom it told of was erased, UTC"),
         Column("reveal_email", "bool", "The request asked for e-mail addresses"),
         Column("reveal_phone_numbers", "bool", "The request asked for phone numbers"),
-        *_DLT,
+        *DLT,
     ),
     key=("kind", "lead_key"),
     open=True,
+    about_people=True,
     references=((("person_id",), "people", ("id",)), (("company_id",), "companies", ("id",))),
 )
 
@@ -321,7 +292,7 @@ ENRICHMENT_REQUESTS = Table(
         Column("run_key", description="The run that bought it"),
         Column("error_code"),
         Column("error_detail"),
-        *_DLT,
+        *DLT,
     ),
     key=("request_key",),
 )
@@ -349,7 +320,7 @@ ENRICHMENT_RUNS = Table(
         Column("phone_credits_estimated", "double", "What the answers cost by the vendor's rules"),
         Column("rows_loaded", "bigint", "Into all tables"),
         Column("version", description="Of this package"),
-        *_DLT,
+        *DLT,
     ),
     key=("run_key",),
 )
@@ -370,7 +341,7 @@ REJECTS = Table(
         Column("raw", description="The original", personal=True),
         Column("first_rejected_at", "timestamp", "When it was met first, UTC"),
         Column("rejected_at", "timestamp", "When it was met last, UTC"),
-        *_DLT,
+        *DLT,
     ),
     key=("reject_id",),
 )
@@ -383,7 +354,7 @@ ERASURES = Table(
         Column("key_of", description="person, lead or identifier", nullable=False),
         Column("erased_at", "timestamp", "When it was through, UTC; null while it is under way"),
         Column("reason", description="api, request or retention"),
-        *_DLT,
+        *DLT,
     ),
     key=("erasure_key",),
 )
@@ -394,7 +365,7 @@ REQUEST_LEADS = Table(
     columns=(
         Column("request_key", nullable=False),
         Column("lead_key", nullable=False),
-        *_DLT,
+        *DLT,
     ),
     key=("request_key", "lead_key"),
 )
@@ -407,7 +378,7 @@ CHARGES = Table(
         Column("reason", description="found, email or phone", nullable=False),
         Column("request_key", description="The enrichment request that was charged"),
         Column("charged_at", "timestamp", "When that request was taken, UTC"),
-        *_DLT,
+        *DLT,
     ),
     key=("charge_key", "reason"),
 )
@@ -420,7 +391,7 @@ LOCK = Table(
         Column("owner", description="The work folder whose run it is"),
         Column("acquired_at", "timestamp"),
         Column("expires_at", "timestamp"),
-        *_DLT,
+        *DLT,
     ),
     key=("name",),
 )
@@ -441,5 +412,6 @@ DECLARED = (*TABLES.values(), REQUEST_LEADS, CHARGES, LOCK)
 
 
 def children_of(parent: str) -> tuple[Table, ...]:
-    """The child tables of ``people`` or ``companies``."""
-    return tuple(t for t in DATA_TABLES if t.child is not None and t.child.parent == parent)
+    """The child tables of a table such as ``people`` or ``users``."""
+    tables = (*DATA_TABLES, *STREAM_TABLES)
+    return tuple(t for t in tables if t.child is not None and t.child.parent == parent)

@@ -29,7 +29,7 @@ import pyarrow.compute as pc
 from amplemarket_source.lenient_json import page_members
 from amplemarket_source.model import KINDS, PEOPLE, Kind
 from amplemarket_source.pages import CompletedRequest
-from amplemarket_source.schema.fields import ROW_FIELDS, echo_names
+from amplemarket_source.schema.fields import ROW_FIELDS, echo_names, result_type
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.rejects import Reject, reject_table, with_lead_keys
 from amplemarket_source.schema.tables import (
@@ -96,7 +96,7 @@ class TableBuilder:
         self._workbench = workbench
         self._now = now
         self._nested, self._flat = Flattener(registry), Flattener(registry, is_flat=True)
-        self._strict = {kind.name: StrictParser(kind) for kind in KINDS}
+        self._strict = {kind.name: StrictParser(result_type(kind)) for kind in KINDS}
         self._tolerant = {kind.name: TolerantParser(kind, registry) for kind in KINDS}
         self._seen: dict[str, set[str]] = {
             name: set() for name in ("people", "companies", PHONE_NUMBERS.name)

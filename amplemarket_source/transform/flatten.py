@@ -19,10 +19,11 @@ makes no row.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -61,6 +62,7 @@ _SAFE_CASTS = {
     (pa.bool_(), pa.string()),
     (pa.int64(), pa.float64()),
     (pa.float64(), pa.int64()),
+    (pa.string(), ARROW_TYPES["timestamp"]),
 }
 """Arrow refuses those of their values that would change."""
 
@@ -105,7 +107,8 @@ class Flattener:
 
     def phone_numbers(self, people: pa.StructArray, lineage: Lineage) -> pa.Table:
         """``people__phone_numbers`` of people whose numbers are known now, also where none is."""
-        return self._child(PHONE_NUMBERS, pc.struct_field(people, "id"), people, lineage)
+        ids = pc.struct_field(people, "id")
+        return self._child(PHONE_NUMBERS, ids, people, lineage.load_id, {})
 
     def companies(self, companies: pa.StructArray, lineage: Lineage) -> dict[str, pa.Table]:
         """``companies`` and its child tables."""
@@ -134,6 +137,33 @@ class Flattener:
             self._require_room(array)
         return columns
 
+    def rows(
+        self,
+        table: Table,
+        objects: pa.StructArray,
+        ids: pa.Array,
+        load_id: str,
+        given: Mapping[str, pa.Array],
+        *,
+        carried: Mapping[str, pa.Array] = MappingProxyType({}),
+        apart: Collection[str] = (),
+    ) -> dict[str, pa.Table]:
+        """The table of a list's rows and its child tables.
+
+        Args:
+            ids: ``_dlt_id`` of each row.
+            given: columns that are ours.
+            carried: columns that items take over from the row they belong to.
+            apart: fields that are no columns of this table.
+        """
+        children = [child for child in children_of(table.name) if child is not PHONE_NUMBERS]
+        apart = {*apart, *(t.child.path for t in children_of(table.name) if t.child is not None)}
+        columns = self._columns(table, objects, apart) | {**given, "_dlt_id": ids}
+        tables = {table.name: self._table(table, columns, len(ids), load_id)}
+        for child in children:
+            tables[child.name] = self._child(child, ids, objects, load_id, carried)
+        return tables
+
     def _entity(
         self,
         table: Table,
@@ -142,20 +172,12 @@ class Flattener:
         given: dict[str, pa.Array],
         apart: set[str],
     ) -> dict[str, pa.Table]:
+        count = len(entities)
+        given["request_key"] = constant(lineage.request_key, count, pa.string())
+        given["enrichment_request_id"] = constant(lineage.request_id, count, pa.string())
+        given["enriched_at"] = constant(lineage.enriched_at, count, ARROW_TYPES["timestamp"])
         ids = pc.struct_field(entities, "id")
-        children = children_of(table.name)
-        apart = apart | {t.child.path for t in children if t.child is not None}
-        columns = self._columns(table, entities, apart)
-        columns |= given
-        columns["request_key"] = constant(lineage.request_key, len(ids), pa.string())
-        columns["enrichment_request_id"] = constant(lineage.request_id, len(ids), pa.string())
-        columns["enriched_at"] = constant(lineage.enriched_at, len(ids), ARROW_TYPES["timestamp"])
-        columns["_dlt_id"] = ids
-        tables = {table.name: self._table(table, columns, len(ids), lineage)}
-        for child in children:
-            if child is not PHONE_NUMBERS:
-                tables[child.name] = self._child(child, ids, entities, lineage)
-        return tables
+        return self.rows(table, entities, ids, lineage.load_id, given, apart=apart)
 
     def _history(
         self,
@@ -175,7 +197,7 @@ class Flattener:
             "enriched_at": constant(lineage.enriched_at, count, ARROW_TYPES["timestamp"]),
             "_dlt_id": pc.binary_join_element_wise(ids, key, ":"),
         }
-        return self._table(table, columns, count, lineage)
+        return self._table(table, columns, count, lineage.load_id)
 
     def _documented(self, objects: pa.StructArray, column: str) -> pa.Array | None:
         """The field that a column of ours is called after, or None where no row has it."""
@@ -189,7 +211,12 @@ class Flattener:
         return array
 
     def _child(
-        self, table: Table, ids: pa.Array, entities: pa.StructArray, lineage: Lineage
+        self,
+        table: Table,
+        ids: pa.Array,
+        entities: pa.StructArray,
+        load_id: str,
+        carried: Mapping[str, pa.Array],
     ) -> pa.Table:
         child = table.child
         assert child is not None  # noqa: S101 - children_of gives child tables only
@@ -212,19 +239,22 @@ class Flattener:
             starts = pc.subtract(pc.cumulative_sum(counts), counts)
             columns["_dlt_list_idx"] = pc.subtract(indices(len(items)), pc.take(starts, parents))
         keys = pc.take(ids, parents)
+        columns |= {name: pc.take(column, parents) for name, column in carried.items()}
         columns[child.key] = columns["_dlt_parent_id"] = keys
         if len(keys):
             position = pc.cast(columns["_dlt_list_idx"], pa.string())
             columns["_dlt_id"] = pc.binary_join_element_wise(keys, position, ":")
-        rows = self._table(table, columns, len(keys), lineage)
-        childless = ids.filter(pc.equal(counts, 0))
+        rows = self._table(table, columns, len(keys), load_id)
+        has_none = pc.equal(counts, 0)
+        childless = ids.filter(has_none)
         if not len(childless):
             return rows
-        mark = {child.key: childless, "_dlt_parent_id": childless, "_dlt_id": childless}
+        mark = {name: column.filter(has_none) for name, column in carried.items()}
+        mark |= {child.key: childless, "_dlt_parent_id": childless, "_dlt_id": childless}
         mark["_dlt_list_idx"] = constant(NO_ITEMS, len(childless), pa.int64())
         if child.form == "labels":
             mark["label"] = constant("", len(childless), pa.string())
-        return pa.concat_tables([rows, self._table(table, mark, len(childless), lineage)])
+        return pa.concat_tables([rows, self._table(table, mark, len(childless), load_id)])
 
     def _columns(
         self, table: Table, objects: pa.StructArray, apart: Collection[str]
@@ -246,9 +276,9 @@ class Flattener:
         return columns
 
     def _table(
-        self, table: Table, columns: dict[str, pa.Array], rows: int, lineage: Lineage
+        self, table: Table, columns: dict[str, pa.Array], rows: int, load_id: str
     ) -> pa.Table:
-        columns["_dlt_load_id"] = constant(lineage.load_id, rows, pa.string())
+        columns["_dlt_load_id"] = constant(load_id, rows, pa.string())
         schema = self._registry.schema(table)
         arrays = [
             _conform(columns[f.name], f.type) if f.name in columns else pa.nulls(rows, f.type)

@@ -20,8 +20,6 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from amplemarket_source.lenient_json import is_deep
-from amplemarket_source.model import Kind
-from amplemarket_source.schema.fields import result_type
 
 __all__ = ["StrictParser"]
 
@@ -29,19 +27,22 @@ _EXACT_INTEGERS = 2**53
 
 
 class StrictParser:
-    """Parses pages of one kind; remembers which undocumented text looks like a date.
+    """Parses pages of one sort; remembers which undocumented text looks like a date.
+
+    Args:
+        row: the documented type of a row of ``results``.
 
     Attributes:
         members: of the pages parsed last; the names beside ``results`` that say something.
 
     Example::
 
-        rows = StrictParser(PEOPLE).parse([body])
+        rows = StrictParser(result_type(PEOPLE)).parse([body])
         rows.field("result").field("name")
     """
 
-    def __init__(self, kind: Kind) -> None:
-        self._schema = pa.schema([("results", pa.list_(result_type(kind)))])
+    def __init__(self, row: pa.StructType) -> None:
+        self._schema = pa.schema([("results", pa.list_(row))])
         self._is_first = True
         self.members: frozenset[str] = frozenset()
 

@@ -34,9 +34,10 @@ The fields of one odd page, each made to fit its column or rejected with its ori
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -58,7 +59,7 @@ from amplemarket_source.transform.values import (
     raw_text,
 )
 
-__all__ = ["TolerantParser"]
+__all__ = ["FieldCleaner", "TolerantParser"]
 
 
 class TolerantParser:
@@ -109,34 +110,10 @@ class TolerantParser:
         extras = {key: value for key, value in row.items() if key not in clean}
         fields.add(clean, ENRICHMENT_RESULTS, extras)
         if clean["status"] == "enriched":
-            clean["result"] = self._entity(self._entity_table, result, fields)
+            nested = {"company": COMPANIES} if self._entity_table is PEOPLE else {}
+            clean["result"] = fields.entity(self._entity_table, result, nested=nested)
         elif _says_something(result):
             fields.reject("result", f"result_of_status_{clean['status']}"[:100], result)
-        return clean
-
-    def _entity(self, table: Table, value: Any, fields: FieldCleaner) -> dict[str, Any] | None:
-        identity = identity_of(value)
-        if identity is None:
-            fields.reject("result", f"{table.name}_without_id", value)
-            return None
-        rejects_before = len(fields.rejects)
-        with fields.within(identity) as refused:
-            fields.reject_replaced(table.name, value)
-            apart = {t.child.path: t for t in children_of(table.name) if t.child is not None}
-            nested = {"company"} if table is PEOPLE else set()
-            elsewhere = {"id", *apart, *nested}
-            own = {key: item for key, item in value.items() if key not in elsewhere}
-            clean: dict[str, Any] = {"id": identity}
-            fields.add(clean, table, own)
-            for path, child in apart.items():
-                if value.get(path) is not None:
-                    clean[path] = fields.child(child, value[path])
-            if nested and value.get("company") is not None:
-                clean["company"] = self._entity(COMPANIES, value["company"], fields)
-            if refused and self._registry.contract.discards_rows:
-                del fields.rejects[rejects_before:]
-                fields.reject("result", f"schema_contract: {refused[0]} is new", value)
-                return None
         return clean
 
 
@@ -203,6 +180,46 @@ class FieldCleaner:
         """Reject the values of an object that others with the same key have replaced."""
         for key, replaced in replaced_values(value):
             self.reject("field", f"{where}: key given twice", {key: replaced})
+
+    def entity(
+        self,
+        table: Table,
+        value: Any,
+        *,
+        key: str = "id",
+        nested: Mapping[str, Table] = MappingProxyType({}),
+        apart: Collection[str] = (),
+    ) -> dict[str, Any] | None:
+        """The object of a row of ``table`` with its lists; None, and a reject, where it is none.
+
+        Args:
+            key: the field that tells it from others.
+            nested: fields that hold an object with a row of its own, and the table of that.
+            apart: fields that say nothing of the row.
+        """
+        identity = identity_of(value, key)
+        if identity is None:
+            self.reject("result", f"{table.name}_without_{key}", value)
+            return None
+        rejects_before = len(self.rejects)
+        with self.within(identity) as refused:
+            self.reject_replaced(table.name, value)
+            lists = {t.child.path: t for t in children_of(table.name) if t.child is not None}
+            elsewhere = {key, *lists, *nested, *apart}
+            own = {name: item for name, item in value.items() if name not in elsewhere}
+            clean: dict[str, Any] = {key: identity}
+            self.add(clean, table, own)
+            for path, child in lists.items():
+                if value.get(path) is not None:
+                    clean[path] = self.child(child, value[path])
+            for path, other in nested.items():
+                if value.get(path) is not None:
+                    clean[path] = self.entity(other, value[path])
+            if refused and self._registry.contract.discards_rows:
+                del self.rejects[rejects_before:]
+                self.reject("result", f"schema_contract: {refused[0]} is new", value)
+                return None
+        return clean
 
     def add(
         self, columns: dict[str, Any], table: Table, value: Mapping[str, Any], path: Path = ()

@@ -13,6 +13,7 @@ text       text; numbers and booleans, as JSON writes them (``1.0`` is ``1``)
 bigint     integers of 64 bits; whole floats below 2^53; either as text (``" 042 "`` is 42)
 double     floats; integers that a double holds exactly; either as text, where no digit is lost
 bool       booleans; 0 and 1; ``"true"`` and ``"false"`` in any case
+timestamp  text in ISO 8601, to the microsecond; without a zone it is UTC, a day its midnight
 =========  =================================================================================
 """
 
@@ -22,8 +23,11 @@ import json
 import math
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
+
+import pyarrow as pa
 
 from amplemarket_source.schema.table import DataType
 from amplemarket_source.storable import is_clean
@@ -89,6 +93,9 @@ def _one_form(value: Any) -> Any:
 _INTEGER = re.compile(r"\s*[+-]?\d{1,40}(\.0{1,40})?\s*", re.ASCII)
 _NUMBER = re.compile(r"\s*[+-]?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,3})?\s*", re.ASCII)
 _EXACT = 2**53
+_TOO_FINE = re.compile(r"\.\d{7,}")
+_LOCAL = re.compile(r"\s*\d{4}-\d\d-\d\d([T ][\d:.]*)?\s*", re.ASCII)
+_UTC, _UNZONED = pa.timestamp("us", tz="UTC"), pa.timestamp("us")
 
 
 class Lossy(ValueError):
@@ -120,9 +127,9 @@ def common_type(values: Sequence[Any]) -> DataType:
     return "text"
 
 
-def identity_of(entity: Any) -> str | None:
-    """The id of a person or company as text, where there is a usable one."""
-    identity = entity.get("id") if isinstance(entity, dict) else None
+def identity_of(entity: Any, key: str = "id") -> str | None:
+    """The id of a person or company, or what ``key`` holds, as text, where it is a usable one."""
+    identity = entity.get(key) if isinstance(entity, dict) else None
     if isinstance(identity, int) and not isinstance(identity, bool):
         return str(identity)
     if not isinstance(identity, str) or not 0 < len(identity) <= LONGEST_ID:
@@ -178,8 +185,15 @@ def _is_exact(value: int | float) -> bool:
     return abs(value) <= _EXACT or (abs(value) < 2**1023 and int(float(value)) == value)
 
 
-def _refuse(_: Any) -> Any:
-    raise Lossy
+def _timestamp(value: Any) -> datetime:
+    if not isinstance(value, str) or _TOO_FINE.search(value):
+        raise Lossy
+    try:
+        # Python before 3.11 reads neither the letter nor all numbers of digits.
+        moment = pa.scalar(value.strip()).cast(_UNZONED if _LOCAL.fullmatch(value) else _UTC)
+    except pa.ArrowInvalid:
+        raise Lossy from None
+    return cast("datetime", moment.as_py()).replace(tzinfo=timezone.utc)
 
 
 _COERCIONS: dict[DataType, Callable[[Any], Any]] = {
@@ -187,6 +201,5 @@ _COERCIONS: dict[DataType, Callable[[Any], Any]] = {
     "bigint": _bigint,
     "bool": _bool,
     "double": _double,
-    # Only our own columns are points in time.
-    "timestamp": _refuse,
+    "timestamp": _timestamp,
 }

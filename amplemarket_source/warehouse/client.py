@@ -110,6 +110,11 @@ class Warehouse:
         self._stack.close()
 
     @property
+    def pipeline(self) -> dlt.Pipeline:
+        """Whose destination and dataset it is."""
+        return self._outer
+
+    @property
     def is_one_process(self) -> bool:
         """Whether the destination itself admits one process at a time: a DuckDB file does."""
         return name_of(self._outer) == "duckdb"
@@ -256,13 +261,34 @@ class Warehouse:
                 finally:
                     connection.unregister("asked_keys")
             return
+        for marks, values, is_first in self._in_portions(keys):
+            one = sql.format(keys=marks, also=also if is_first else "")
+            yield from self.read(one, *values)
+
+    def run_for(self, sql: str, keys: pa.ChunkedArray, *parameters: Any) -> None:
+        """Run one statement about ``keys``, some thousands at a time.
+
+        Args:
+            sql: with ``{keys}`` where they go, and the places of ``parameters`` before that.
+
+        Example::
+
+            warehouse.run_for("DELETE FROM people WHERE id IN ({keys})", ids)
+        """
+        for marks, values, _ in self._in_portions(keys):
+            self.rows(sql.format(keys=marks), *parameters, *values)
+
+    def _in_portions(self, keys: pa.ChunkedArray) -> Iterator[tuple[str, list[Any], bool]]:
+        """What stands for some of the keys in a statement, its parameters, whether they are first.
+
+        (api-notes: warehouse-parameters)
+        """
         as_json = _KEYS_OF_JSON.get(name_of(self._outer))
         at_once = _KEYS_AT_ONCE if as_json else _MARKS_AT_ONCE
         for start in range(0, len(keys), at_once):
             some = keys.slice(start, at_once).to_pylist()
             marks = as_json or ", ".join(["%s"] * len(some))
-            one = sql.format(keys=marks, also=also if start == 0 else "")
-            yield from self.read(one, *([json.dumps(some)] if as_json else some))
+            yield marks, [json.dumps(some)] if as_json else some, start == 0
 
     def insert(self, table: Table, *rows: Mapping[str, Any]) -> None:
         """Insert rows that belong to no load, with one statement; None leaves a column null.
@@ -305,6 +331,17 @@ class Warehouse:
     def name(self, table: str) -> str:
         """The qualified name of a table."""
         return self._client.make_qualified_table_name(table)
+
+    def table_elsewhere(self, dataset: str, table: str) -> str | None:
+        """The qualified name of a table in another dataset of the destination, if it is there."""
+        with (
+            self._lock,
+            translated("read", f"the dataset {dataset}", self._outer),
+            self._client.with_alternative_dataset_name(dataset),
+        ):
+            if not (self._client.has_dataset() and columns_at(self._job, [table])[table]):
+                return None
+            return self.name(table)
 
     def undocumented(self, table: Table) -> list[str]:
         """The columns that undocumented fields have made, quoted for a statement."""

@@ -20,6 +20,7 @@ import dlt
 import pyarrow as pa
 
 from amplemarket_source.environment import run_environment
+from amplemarket_source.schema.streams import PROGRESS
 from amplemarket_source.schema.table import Table, resource_for
 from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS, LOCK
 
@@ -157,4 +158,4 @@ def _is_ours(package: Path) -> bool:
     except (OSError, ValueError, KeyError):
         # Cut short by a kill: it cannot be loaded, whosever it is.
         return True
-    return any(table in tables for table in (ENRICHMENT_REQUESTS.name, LOCK.name))
+    return any(table in tables for table in (ENRICHMENT_REQUESTS.name, LOCK.name, PROGRESS.name))

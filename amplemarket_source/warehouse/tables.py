@@ -90,8 +90,14 @@ def lacking_at(pipeline: dlt.Pipeline, tables: Iterable[Table]) -> list[Table]:
         return TablesThere(client).lacking(list(tables))
 
 
-def has_ledger(pipeline: dlt.Pipeline) -> bool:
+def has_ledger(
+    pipeline: dlt.Pipeline, table: Table = REQUEST_LEADS, dataset: str | None = None
+) -> bool:
     """Whether the destination holds a record of purchases; creates nothing, not even a file.
+
+    Args:
+        table: another by which it is to be known, such as that of the workspace's streams.
+        dataset: another than the pipeline's.
 
     Raises:
         SettingsError: the destination cannot be used.
@@ -102,8 +108,11 @@ def has_ledger(pipeline: dlt.Pipeline) -> bool:
         if name_of(pipeline) == "duckdb" and place_of(pipeline).is_missing:
             return False
         require_guarantees(pipeline)
-        with pipeline.sql_client() as client:
-            name = client.make_qualified_table_name(REQUEST_LEADS.name)
+        with (
+            pipeline.sql_client() as client,
+            client.with_alternative_dataset_name(dataset or client.dataset_name),
+        ):
+            name = client.make_qualified_table_name(table.name)
             try:
                 client.execute_sql(f"SELECT 1 FROM {name} WHERE 1 = 0")
             except DestinationUndefinedEntity:

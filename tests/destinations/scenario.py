@@ -20,6 +20,7 @@ from amplemarket_source.model import COMPANIES, PEOPLE
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.privacy.keys import identifier_keys
 from amplemarket_source.report import RunReport
+from amplemarket_source.report_page import figures
 from amplemarket_source.sandbox.faults import Fault
 from tests.destinations.deployment import WarehouseDeployment
 from tests.destinations.recount import differences
@@ -192,7 +193,11 @@ def _held(deployment: WarehouseDeployment) -> Seen:
     first = deployment.run(eve)
     posts = deployment.posts()
     report = deployment.run([*LEADS, *eve])
-    return _look(deployment, report, values=False, posts=posts, first=first.exit_code)
+    notes = {
+        "first": first.exit_code,
+        "figures": figures(deployment.pipeline(), clock=deployment.clock),
+    }
+    return _look(deployment, report, values=False, posts=posts, **notes)
 
 
 def _forgotten(deployment: WarehouseDeployment) -> Seen:

@@ -10,6 +10,7 @@ import pytest
 
 from amplemarket_source.clock import SystemClock
 from amplemarket_source.errors import Busy, DestinationError
+from amplemarket_source.report_page.figures import Spent
 from amplemarket_source.run.doctor import examine
 from amplemarket_source.schema.tables import TABLES
 from tests.destinations.deployment import WarehouseDeployment
@@ -119,6 +120,34 @@ def test_a_request_whose_outcome_nobody_knows_is_held(scenario: Scenario) -> Non
     with open_ledger(scenario.deployment.pipeline()) as ledger:
         held = [r for r in ledger.open_requests() if r.status == "held"]
     assert [r.lead_count for r in held] == [1]
+
+
+@pytest.mark.guarantee("the report counts what the tables hold")
+def test_the_report_is_read_through_the_destination_and_says_the_same(scenario: Scenario) -> None:
+    seen = scenario.after("held")
+    found = seen.notes["figures"]
+    assert {name: found.rows[name] for name in TABLES if name != "rejects"} == {
+        name: seen.counts[name] for name in TABLES if name != "rejects"
+    }
+    (held,) = found.needs_a_person
+    assert (held.lead_count, held.status, held.credits_at_stake) == (1, "held", 0.5)
+    assert found.in_flight == ()
+    assert found.leads_by_input("people")["email"] == {
+        "enriched": 4,
+        "not_found": 1,
+        "gdpr_removed": 2,
+    }
+    assert found.leads_by_input("companies") == {"domain": {"enriched": 1}}
+    assert sum(found.ages["people"].values()) == found.rows["people"]
+    # (0.5 for each found once in 24 hours, by the vendor's rules.)
+    spent = sum(found.spent().values(), Spent())
+    assert spent.phone_credits == 0 or spent.phone_credits >= 4
+    assert {one.reason for one in found.rejects} >= {"email_malformed"}
+    assert {f"{one.table}.{one.column}" for one in found.new_fields} >= {
+        "people.pronouns",
+        "people__experiences.seniority",
+    }
+    assert all(one.first_at is not None for one in found.new_fields)
 
 
 @pytest.mark.guarantee("erased from every table, by the API and by hand")

@@ -9,7 +9,8 @@ import pytest
 
 from amplemarket_source.errors import ExitCode
 
-PAGES = sorted((Path(__file__).parents[2] / "docs" / "how-to").glob("*.md"))
+SCHEDULERS = ("airflow", "dagster", "github-actions", "prefect", "systemd")
+PAGES = [Path(__file__).parents[2] / "docs" / "how-to" / f"{name}.md" for name in SCHEDULERS]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

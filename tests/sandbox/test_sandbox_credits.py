@@ -95,6 +95,7 @@ def test_a_company_costs_half_a_credit_in_24_hours(api: Api) -> None:
 
 
 def test_a_lookup_with_a_pending_reveal_is_charged_once(api: Api) -> None:
+    api.sandbox.configure(pending_finds=1)
     ada = {"linkedin_url": "linkedin.example/in/ada"}
     query = {**ada, "reveal_email": "true", "reveal_phone_numbers": "true"}
     for _ in range(4):
@@ -140,7 +141,8 @@ def test_the_log_over_http_counts_submissions_and_charges_by_lead(api: Api) -> N
     name = "email=ada@site.example|name=ada"
     assert log["totals"] == {"posts": 2, "leads": 2, "email_credits": 1.5, "phone_credits": 0}
     assert log["submitted"]["people"] == {name: 2}
-    assert log["charged"] == {"found": {name: 1}, "email": {name: 1}, "phone": {}}
+    charged = {"found": {name: 1}, "email": {name: 1}, "phone": {}, "validation": {}}
+    assert log["charged"] == charged
     assert [post["status"] for post in log["posts"]] == ["completed", "completed"]
     first = log["charges"][0]
     assert (first["kind"], first["reason"], first["request_id"]) == ("people", "found", 1)

@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from amplemarket_source.sandbox import lead_identity, subject_of
+from amplemarket_source.sandbox import Variant, lead_identity, subject_of
+from amplemarket_source.sandbox.identity import company_subject
+from amplemarket_source.sandbox.people import person
 from tests.sandbox.sandbox_api import Api, people
 
 SAME = [
@@ -43,6 +48,52 @@ def test_a_name_with_a_company_is_the_person_of_that_email() -> None:
     by_domain = {"name": "Ada Byron", "company_domain": "www.blue-sky.example"}
     by_company = {"name": "ada  BYRON", "company_name": "Blue Sky"}
     assert subject_of("people", by_domain) == subject_of("people", by_company) == by_email
+
+
+DOMAINS = ["site.example", "blue-sky.example", "a_at_b.example", "company-007.example"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    handle=st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=12),
+    domain=st.sampled_from(DOMAINS),
+)
+def test_every_way_to_a_person_leads_to_the_same_one(handle: str, domain: str) -> None:
+    ways: list[dict[str, str]] = [
+        {"email": f"{handle.replace('@', '')}x@{domain}"},
+        {"name": handle, "company_domain": domain},
+        {"title": handle, "company_domain": domain},
+        {"linkedin_url": f"https://linkedin.com/in/{quote(handle, safe='')}"},
+    ]
+    for way in ways:
+        found = subject_of("people", way)
+        shown = person(found, Variant(), reveal_email=True, reveal_phone_numbers=True)
+        by_email = subject_of("people", {"email": shown["email"]})
+        by_url = subject_of("people", {"linkedin_url": shown["linkedin_url"]})
+        assert by_email.entity_id == by_url.entity_id == found.entity_id == shown["id"]
+        for again in (by_email, by_url):
+            same = person(again, Variant(), reveal_email=True, reveal_phone_numbers=True)
+            own = {"linkedin_url": same["linkedin_url"]}  # its host is as it was asked for
+            assert same == shown | own
+
+
+@pytest.mark.parametrize("host", ["linkedin.com", "www.linkedin.com", "linkedin.example"])
+def test_the_url_in_an_answer_is_the_one_that_was_asked_with(api: Api, host: str) -> None:
+    bare = host.removeprefix("www.")
+    query = {"linkedin_url": f"https://{host}/in/Ada-Byron/"}
+    person = api.client.get("/people/find", params=query).json()
+    assert person["linkedin_url"] == f"https://{bare}/in/ada-byron"
+    query = {"linkedin_url": f"http://{host}/company/Blue-Sky?x=1"}
+    company = api.client.get("/companies/find", params=query).json()
+    assert company["linkedin_url"] == f"https://{bare}/company/blue-sky"
+    assert company["id"] == company_subject("blue-sky.example").entity_id
+
+
+@pytest.mark.parametrize("domain", ["site.example", "acme.com", "a.b.example", "site.co.uk"])
+def test_a_companys_url_leads_back_to_it(domain: str) -> None:
+    subject = company_subject(domain)
+    again = subject_of("companies", {"linkedin_url": subject.linkedin_url})
+    assert (again.entity_id, again.domain) == (subject.entity_id, subject.domain)
 
 
 def test_other_leads_are_other_people() -> None:

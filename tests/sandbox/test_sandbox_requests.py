@@ -136,7 +136,7 @@ def test_canceling_a_finished_request_changes_nothing(api: Api) -> None:
 
 def test_companies_go_the_same_way(api: Api) -> None:
     document = api.finished(
-        [{"domain": "https://www.Site.example/x"}, {"domain": "missing.example"}], kind="companies"
+        [{"domain": "www.Site.example"}, {"domain": "missing.example"}], kind="companies"
     )
     assert document["object"] == "company_enrichment"
     found, missed = document["results"]
@@ -192,9 +192,15 @@ def test_a_person_can_be_removed_later(api: Api) -> None:
     assert api.finished(people(1))["results"][0]["status"] == "gdpr_removed"
 
 
-def test_reveals_wait_for_one_more_lookup(api: Api) -> None:
+def test_a_reveal_comes_at_once_unless_it_is_told_to_wait(
+    make_api: Callable[..., Api],
+) -> None:
     ada = {"name": "Ada Byron", "company_domain": "site.example"}
     query = {**ada, "reveal_email": "true"}
+    at_once = make_api().client.get("/people/find", params=query)
+    assert (at_once.status_code, at_once.json()["email"]) == (200, "ada.byron@site.example")
+    assert "Retry-After" not in at_once.headers
+    api = make_api(pending_finds=1)
     pending = api.client.get("/people/find", params=query)
     assert (pending.status_code, pending.headers["Retry-After"]) == (202, "1")
     assert pending.json()["email"] is None

@@ -164,7 +164,6 @@ def test_a_patch_is_canceled_and_nothing_else(api: Api, body: Any, code: str, po
     "query",
     [
         "page[size]=0",
-        "page[size]=101",
         "page[size]=x",
         "page[after]=-1",
         "page=2",
@@ -177,6 +176,18 @@ def test_wrong_paging_is_refused_with_the_parameter(api: Api, query: str) -> Non
     response = api.client.get(f"{path}?{query}")
     assert response.status_code == 400
     assert "parameter" in response.json()["_errors"][0]["source"]
+
+
+@pytest.mark.parametrize(
+    ("switch", "status", "rows"), [("cut", 200, 100), ("full", 200, 150), ("refused", 400, 0)]
+)
+def test_a_page_size_above_the_largest_page_is_cut_unless_switched(
+    api: Api, switch: str, status: int, rows: int
+) -> None:
+    path = api.finished([LEAD] * 250)["_links"]["self"]["href"]
+    api.sandbox.configure(large_pages=switch)
+    response = api.client.get(f"{path}?page[size]=150")
+    assert (response.status_code, len(response.json().get("results", []))) == (status, rows)
 
 
 @pytest.mark.parametrize(

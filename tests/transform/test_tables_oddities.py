@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from amplemarket_source.model import PEOPLE as PEOPLE_KIND
-from amplemarket_source.schema.fields import field_at
+from amplemarket_source.schema.fields import field_at, result_type
 from amplemarket_source.schema.registry import MOST_COLUMNS
 from amplemarket_source.schema.tables import PEOPLE
 from amplemarket_source.transform.strict import StrictParser
@@ -250,7 +250,9 @@ def test_a_new_list_that_begins_with_null_is_read_right(bench: Bench, items: Jso
     row, _ = person(bench, items=items, experiences=[{"items": items}])
     assert json.loads(row["items"]) == items
     with pytest.raises(pa.ArrowInvalid):
-        StrictParser(PEOPLE_KIND).parse([page([person_row({"id": "p", "items": items})])])
+        StrictParser(result_type(PEOPLE_KIND)).parse(
+            [page([person_row({"id": "p", "items": items})])]
+        )
 
 
 def test_a_table_ends_at_its_most_columns_in_one_page_or_in_many(bench: Bench) -> None:

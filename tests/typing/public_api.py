@@ -14,12 +14,15 @@ from amplemarket_source import (
     AmplemarketError,
     amplemarket,
     enrich,
+    figures,
     forget,
+    lead_list,
     plan,
     query_leads,
     resume,
     settled,
     status,
+    workspace,
 )
 from amplemarket_source.destination import duckdb
 from amplemarket_source.errors import Busy, ExitCode, InputError, Unfinished
@@ -57,6 +60,8 @@ def every_input(pipeline: dlt.Pipeline, table: pa.Table) -> None:
 
 def what_comes_after(pipeline: dlt.Pipeline) -> None:
     resume(pipeline, poll_timeout="0s").raise_unless_settled()
+    waiting: list[str] = [one.request_key for one in figures(pipeline).needs_a_person]
+    print(waiting)
     for request in status(pipeline).open:
         print(request.record.request_key, request.next_step)
     removed: dict[str, int] = forget(pipeline, email="ada@example.com").rows_removed
@@ -81,6 +86,15 @@ def in_tests() -> None:
     with SandboxServer(SandboxOptions(polls_until_done=1)) as server:
         server.sandbox.set_faults(Fault("rate_limited", count=1))
         amplemarket(leads="leads.csv", base_url=server.url)
+
+
+def the_workspace(pipeline: dlt.Pipeline) -> None:
+    pipeline.run(workspace(calls_overlap="14d").with_resources("users", "tasks", "contacts"))
+    pipeline.run(workspace(full=True))
+
+
+def a_lead_list(pipeline: dlt.Pipeline) -> None:
+    enrich(pipeline, leads=lead_list("0195f0c2-7a51-7d1e-b1a5-3f2f8e6c9a10"))
 
 
 def by_attribute(pipeline: dlt.Pipeline) -> None:
