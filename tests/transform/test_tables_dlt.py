@@ -115,7 +115,7 @@ def test_for_well_formed_answers_the_tables_hold_what_dlt_makes_of_the_dicts(
                 assert ours[key][column] == value, (table, column)
             more = {name for name, value in ours[key].items() if value is not None} - row.keys()
             assert {name for name in more if not name.startswith("_dlt")} <= {
-                *("person_id", "company_id", "enrichment_request_id", "enriched_at")
+                *("person_id", "company_id", "request_key", "enrichment_request_id", "enriched_at")
             }
 
 
