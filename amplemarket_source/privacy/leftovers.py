@@ -56,7 +56,8 @@ def empty_working_folders(pipeline: dlt.Pipeline, warehouse: Warehouse) -> None:
     for table in warehouse.staging_tables(
         [*TABLES, REQUEST_LEADS.name, *(table.name for table in STREAM_TABLES)]
     ):
-        warehouse.rows(f"DELETE FROM {table}")
+        # BigQuery takes no DELETE without a condition.
+        warehouse.rows(f"DELETE FROM {table} WHERE 1 = 1")
 
 
 def forget_failure(pipeline: dlt.Pipeline) -> None:

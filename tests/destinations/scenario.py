@@ -19,6 +19,7 @@ from amplemarket_source.load.waves import load_pending
 from amplemarket_source.model import COMPANIES, PEOPLE
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.privacy.keys import identifier_keys
+from amplemarket_source.privacy.leftovers import empty_working_folders
 from amplemarket_source.report import RunReport
 from amplemarket_source.report_page import figures
 from amplemarket_source.sandbox.faults import Fault
@@ -209,6 +210,7 @@ def _forgotten(deployment: WarehouseDeployment) -> Seen:
             person_ids=[],
             at=deployment.clock.now(),
         )
+        empty_working_folders(deployment.pipeline(), ledger.warehouse)
     report = deployment.run([{"email": FORGOTTEN.upper()}], refresh_after="0s")
     return _look(deployment, report, values=False, mentions=_mentions(deployment, FORGOTTEN))
 
