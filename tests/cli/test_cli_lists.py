@@ -167,7 +167,7 @@ def test_a_list_that_is_mostly_invalid_is_refused_and_says_what_would_help(
         (("a.csv", "--map", "A=mail"), "there is no column 'mail'"),
         (("a.csv", "--max-invalid", "2"), "max_invalid: must be a share from 0 to 1"),
         (("a.csv", "--label", "x" * 300), "label: must be one line"),
-        (("a.csv", "--query", "SELECT 1"), "Give one of LEADS, --query and --table, not two."),
+        (("a.csv", "--query", "SELECT 1"), "Give one of LEADS, --query, --table and --lead-list"),
         (("--from", "duckdb:///x.duckdb"), "--from URL says where --query SQL is to be asked"),
         ((), "Which leads?"),
     ],
