@@ -15,7 +15,7 @@ test: lint
 
 # What `make test` leaves out: every guarantee on every destination, on servers and emulators that
 # are started here; runs killed everywhere; upgrades; random sequences.
-test-all: .venv/dev
+test-all: .venv/all
 	$(BIN)/python -m tests.destinations.environments
 	$(BIN)/pytest -n 2 --dist loadgroup -m "slow and not schedulers"
 
@@ -35,7 +35,7 @@ lint: .venv/dev
 	$(BIN)/lint-imports
 
 # The pages, in docs/_build/html/index.html.
-docs: .venv/dev
+docs: .venv/all
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
 
@@ -43,21 +43,26 @@ docs: .venv/dev
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
 
+# Not compiled in advance: most of what is installed is never imported.
 .venv/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "Python 3.10 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
 	touch $@
 
 .venv/demo: .venv/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[sandbox]'
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[sandbox]'
 	touch $@
 
 .venv/dev: .venv/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[dev]'
 	touch $@ .venv/demo
 
+.venv/all: .venv/dev
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[all]'
+	touch $@
+
 .venv/bench: .venv/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[bench]'
 	touch $@
 
 clean:

@@ -9,7 +9,7 @@ import pytest
 from amplemarket_source.sandbox import SandboxServer
 from tests.cli.command_line import Command
 
-pytestmark = pytest.mark.usefixtures("tables")
+pytestmark = [pytest.mark.usefixtures("tables"), pytest.mark.slow]
 
 
 def test_finding_nobody_ends_with_two_and_names_the_database(

@@ -10,6 +10,8 @@ from tests.support.deployment import Deployment
 from tests.support.keys import lead_key
 from tests.support.steps import open_ledger, run_to_the_end
 
+pytestmark = pytest.mark.slow
+
 
 def test_what_identified_a_lead_is_filled_in_where_it_can_be_told(deployment: Deployment) -> None:
     leads = [

@@ -9,6 +9,8 @@ from amplemarket_source.model import PEOPLE
 from tests.support.deployment import Deployment, email_leads
 from tests.support.steps import SteppedRun
 
+pytestmark = pytest.mark.slow
+
 _NAMES = [f"lead{number}" for number in range(30)]
 
 

@@ -17,6 +17,8 @@ from amplemarket_source.warehouse.client import Warehouse
 from tests.support.deployment import Deployment, email_leads
 from tests.support.steps import open_ledger
 
+pytestmark = pytest.mark.slow
+
 ADA = "ada@ada.example"
 
 

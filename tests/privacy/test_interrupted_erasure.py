@@ -14,6 +14,8 @@ from amplemarket_source.warehouse.client import Warehouse
 from tests.privacy.people import answers, mentions, row
 from tests.support.deployment import Deployment
 
+pytestmark = pytest.mark.slow
+
 _TOLD = ("ada@", "lady-a", "Ada Gone", "in/ada")
 _CHANGES = ("UPDATE", "DELETE", "INSERT")
 

@@ -15,6 +15,8 @@ from amplemarket_source.sandbox import Fault
 from tests.support.deployment import Deployment, email_leads
 from tests.support.steps import open_ledger
 
+pytestmark = pytest.mark.slow
+
 NAMES = [f"ada{n}" for n in range(8)]
 DAY = timedelta(days=1).total_seconds()
 

@@ -12,6 +12,8 @@ from amplemarket_source.ledger import Ledger
 from amplemarket_source.working_folder import WorkingFolder
 from tests.support.deployment import Deployment, email_leads
 
+pytestmark = pytest.mark.slow
+
 
 def _killed_before_the_ledger_has_the_id(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch

@@ -153,6 +153,7 @@ def test_every_table_holds_what_the_server_handed_out_and_nothing_is_bought_agai
     assert counts(pipeline) == found | {"enrichment_runs": 2}
 
 
+@pytest.mark.slow
 def test_children_follow_the_latest_answer_also_to_none(
     pipeline: dlt.Pipeline, server: SandboxServer, source: Callable[..., Any]
 ) -> None:
@@ -210,6 +211,7 @@ def test_companies_by_domain_and_from_people_share_their_tables(
     assert kinds == [("companies", 2), ("people", 1)]
 
 
+@pytest.mark.slow
 def test_a_lead_is_bought_again_only_when_its_outcome_is_not_fresh(
     pipeline: dlt.Pipeline, server: SandboxServer, source: Callable[..., Any]
 ) -> None:
@@ -229,6 +231,7 @@ def test_a_lead_is_bought_again_only_when_its_outcome_is_not_fresh(
         assert posts(server) == expected, settings
 
 
+@pytest.mark.slow
 def test_a_miss_is_asked_again_when_it_is_old_and_an_erased_person_never(
     pipeline: dlt.Pipeline, server: SandboxServer, source: Callable[..., Any]
 ) -> None:

@@ -8,6 +8,8 @@ from amplemarket_source import forget
 from amplemarket_source.errors import UsageError
 from tests.workspace.synced import Synced
 
+pytestmark = pytest.mark.slow
+
 
 def _texts(synced: Synced) -> str:
     """All that the tables say of contacts, tasks, calls, lists and rejects."""
