@@ -122,9 +122,9 @@ def _run(deployment: Deployment, inputs: dict[Any, Any], **settings: Any) -> Non
 
 
 def _moved(person: dict[str, Any]) -> dict[str, Any]:
-    """A field that nobody has documented; and of the first of three another employer."""
+    """A field that nobody has documented; and of those of one name another employer."""
     company = person["company"]
-    if person["linkedin_url"].startswith("https://linkedin.example/in/grace-marsh"):
+    if person["name"] == "Grace Marsh":
         company = {
             **company,
             "id": "hooli-0001",
