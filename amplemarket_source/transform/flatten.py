@@ -118,10 +118,10 @@ class Flattener:
         """``people_history``: what each answer says of the person's place in the world."""
         company = field_of(people, "company")
         is_object = company is not None and pa.types.is_struct(company.type)
-        email = field_of(people, "email")
+        email, nobody = field_of(people, "email"), constant(False, len(people), pa.bool_())
         given = {
             "company_id": field_of(company, "id") if is_object else None,
-            "has_email": None if email is None else pc.is_valid(email),
+            "has_email": nobody if email is None else pc.is_valid(email),
             "has_phone": has_items(people, "phone_numbers"),
         }
         return self._history(PEOPLE_HISTORY, people, lineage, given)

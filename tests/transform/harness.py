@@ -14,7 +14,7 @@ from amplemarket_source.identity import lead_key_sql
 from amplemarket_source.model import PEOPLE, Kind, RequestRecord
 from amplemarket_source.pages import CompletedRequest, Spool, Summary
 from amplemarket_source.schema.registry import ColumnRegistry
-from amplemarket_source.schema.tables import TABLES
+from amplemarket_source.schema.tables import HISTORIES, TABLES
 from amplemarket_source.transform.builder import TableBuilder
 from amplemarket_source.workbench import Workbench
 from tests.transform.documents import encode
@@ -120,11 +120,19 @@ class Warehouse:
 
     def content(self) -> dict[str, set[str]]:
         """Every table as a set of rows, without nulls and without what tells one load apart."""
-        passing = {"_dlt_load_id", "rejected_at", "loaded_at", "enriched_at"}
+        passing = {"_dlt_load_id", "first_rejected_at", "rejected_at", "loaded_at", "enriched_at"}
         passing |= {"request_id", "request_key"}
+        # The row of a history is called after its request.
+        also = {history.name: {"_dlt_id"} for history in HISTORIES}
         return {
             name: {
-                repr(sorted((k, v) for k, v in row.items() if v is not None and k not in passing))
+                repr(
+                    sorted(
+                        (k, v)
+                        for k, v in row.items()
+                        if v is not None and k not in passing | also.get(name, set())
+                    )
+                )
                 for row in rows
             }
             for name, rows in self.tables.items()
