@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo docs test test-all test-schedulers lint destinations bench clean
+.PHONY: demo docs test test-all test-long test-schedulers lint destinations bench clean
 
 # The main job against the bundled API server: no key, no account, nothing spent.
 demo: .venv/demo
@@ -17,7 +17,12 @@ test: lint
 # are started here; runs killed everywhere; upgrades; random sequences.
 test-all: .venv/all
 	$(BIN)/python -m tests.destinations.environments
-	$(BIN)/pytest -n 2 --dist loadgroup -m "slow and not schedulers"
+	$(BIN)/pytest -n 2 --dist loadgroup -m "slow and not schedulers and not long"
+
+# What takes minutes each, and is shown in another way by test-all.
+test-long: .venv/all
+	$(BIN)/python -m tests.destinations.environments
+	$(BIN)/pytest -n 2 --dist loadgroup -m long
 
 # The examples for Airflow, Prefect and Dagster with dbt, each in an environment that is made for it.
 test-schedulers: .venv/dev

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_run_that_is_killed_anywhere_loses_nothing_and_buys_nothing_twice(seed: int) -> None:
     # In a process of its own: it forks, and a process with other tests' threads must not.
     done = subprocess.run(

@@ -23,11 +23,17 @@ AS_THE_COMMAND_SETS_THEM = {
 }
 
 
+_LONG_ON_BIGQUERY = ("test_keys.py", "test_lists.py")
+"""Minutes each on the emulator, which takes a whole core; they pass on the others in seconds."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All of this folder is `make test-all`'s: servers have to be installed and started."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.slow)
+            if item.path.name in _LONG_ON_BIGQUERY and "[bigquery]" in item.name:
+                item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(scope="session", params=on(*ALL_WAREHOUSES))
