@@ -50,3 +50,4 @@ def test_the_example_builds_and_tests_the_models_of_what_it_has_loaded(
         assert counted.fetchall() == [(3,)]
     # What the example prints and what it loads is its own; nobody else's file is left.
     database.unlink()
+    shutil.rmtree(clone / "pipelines")  # where its leads stand
