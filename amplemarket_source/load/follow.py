@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -155,18 +156,12 @@ def _follow_up(pipeline: dlt.Pipeline, package: LoadPackageInfo) -> None:
     else:
         _remove_pages(pipeline, state[_MARK])
         _remove_files(package, TABLES)
-    try:
-        with exclusive_warehouse(pipeline, SystemClock()) as (warehouse, _):
-            ledger = Ledger(warehouse)
-            if has_failed:
-                ledger.unsettle(package.load_id)
-            _empty_staging(pipeline, package, TABLES)
-            finish_erasures(warehouse, SystemClock().now())
-    except Busy:
-        # Whoever has it opened with the same, or ends with it.
-        logger.debug("Another run is at work.")
-    except AmplemarketError as error:
-        logger.error("What follows a load is left to the next run: %s", error)
+    with _left_to_the_next_run(), exclusive_warehouse(pipeline, SystemClock()) as (warehouse, _):
+        ledger = Ledger(warehouse)
+        if has_failed:
+            ledger.unsettle(package.load_id)
+        _empty_staging(pipeline, package, TABLES)
+        finish_erasures(warehouse, SystemClock().now())
 
 
 def _follow_sync(pipeline: dlt.Pipeline, package: LoadPackageInfo) -> None:
@@ -174,11 +169,18 @@ def _follow_sync(pipeline: dlt.Pipeline, package: LoadPackageInfo) -> None:
     tables = [*(table.name for table in STREAM_TABLES), REJECTS.name]
     if not package.jobs["failed_jobs"]:
         _remove_files(package, tables)
+    with _left_to_the_next_run(), exclusive_warehouse(pipeline, SystemClock()) as (warehouse, _):
+        _empty_staging(pipeline, package, tables)
+        finish_stream_erasures(warehouse, SystemClock().now())
+
+
+@contextmanager
+def _left_to_the_next_run() -> Iterator[None]:
+    """What cannot be done now is said, and not raised: the load itself is good."""
     try:
-        with exclusive_warehouse(pipeline, SystemClock()) as (warehouse, _):
-            _empty_staging(pipeline, package, tables)
-            finish_stream_erasures(warehouse, SystemClock().now())
+        yield
     except Busy:
+        # Whoever has it opened with the same, or ends with it.
         logger.debug("Another run is at work.")
     except AmplemarketError as error:
         logger.error("What follows a load is left to the next run: %s", error)
