@@ -230,14 +230,14 @@ class TableBuilder:
             if len(people):
                 tables |= flattener.people(people, request.lineage)
             if not request.asks_for_phones:
-                entities = entities.filter(has_items(entities, "phone_numbers"))
+                entities = _where(entities, has_items(entities, "phone_numbers"))
             reached = self._newest(PHONE_NUMBERS.name, entities, met)
             if len(reached):
                 tables[PHONE_NUMBERS.name] = flattener.phone_numbers(reached, request.lineage)
         if companies is not None and pa.types.is_struct(companies.type):
-            every = all_companies.filter(pc.is_valid(all_companies))
+            every = _where(all_companies, pc.is_valid(all_companies))
             _require_ids(every)
-            present = companies.filter(pc.is_valid(companies))
+            present = _where(companies, pc.is_valid(companies))
             newest = self._newest("companies", present, met)
             if len(newest):
                 tables |= flattener.companies(newest, request.lineage)
@@ -256,7 +256,7 @@ class TableBuilder:
         for identity in reversed(pc.struct_field(entities, "id").to_pylist()):
             keep.append(identity not in seen and identity not in here)
             here.add(identity)
-        return entities.filter(pa.array(reversed(keep), pa.bool_()))
+        return _where(entities, pa.array(reversed(keep), pa.bool_()))
 
 
 def _from_the_last(answer: CompletedRequest) -> Iterator[tuple[int, list[bytes]]]:
@@ -288,10 +288,11 @@ def _only_found(rows: pa.StructArray) -> pa.StructArray | None:
     results = field_of(rows, "result")
     if results is None:
         return None
-    entities = results.filter(_has_status(rows, "enriched"))
+    is_found = _has_status(rows, "enriched")
+    entities = _where(results, is_found)
     _require_ids(entities)
-    others = pc.or_(_has_status(rows, "enriched"), _has_status(rows, "gdpr_removed"))
-    if _says_something(results.filter(pc.invert(others))):
+    others = pc.or_(is_found, _has_status(rows, "gdpr_removed"))
+    if _says_something(_where(results, pc.invert(others))):
         raise pa.ArrowInvalid("a result although nothing was found")
     return entities
 
@@ -301,7 +302,12 @@ def _found(rows: pa.StructArray) -> pa.StructArray | None:
     results = field_of(rows, "result")
     if results is None or pa.types.is_null(results.type):
         return None
-    return results.filter(pc.and_(_has_status(rows, "enriched"), pc.is_valid(results)))
+    return _where(results, pc.and_(_has_status(rows, "enriched"), pc.is_valid(results)))
+
+
+def _where(objects: pa.StructArray, is_wanted: pa.BooleanArray) -> pa.StructArray:
+    """``objects.filter(is_wanted)``, which copies them to the last list, where any is left out."""
+    return objects if is_wanted.true_count == len(objects) else objects.filter(is_wanted)
 
 
 def _has_status(rows: pa.StructArray, status: str) -> pa.BooleanArray:
