@@ -59,6 +59,7 @@ from amplemarket_source.schema.tables import (
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
     ENRICHMENT_RUNS,
+    ERASURES,
     LEADS,
     REJECTS,
     REQUEST_LEADS,
@@ -337,9 +338,21 @@ class Ledger:
         return rows[0] if rows else None
 
     def known_lead_ids(self, kind: Kind, lead_ids: Keys) -> Iterator[pa.Table]:
-        """``lead_id, erased_at`` of those of the input rows that are recorded, and perhaps of
-        others."""
-        yield from self._about(kind, LEADS, "lead_id, erased_at", lead_ids)
+        """``lead_id`` of those of the input rows that are recorded, and perhaps of others."""
+        yield from self._about(kind, LEADS, "lead_id", lead_ids)
+
+    def untold_lead_ids(self, lead_ids: Keys) -> Iterator[pa.Table]:
+        """``lead_id`` of those of some recorded rows that are erased for their age."""
+        erasures = self.warehouse.name(ERASURES.name)
+        # A column that no merge compares, and as a rule nobody is erased for their age.
+        if lead_ids.count and self.warehouse.rows(
+            f"SELECT 1 FROM {erasures} WHERE reason = %s LIMIT 1", "retention"
+        ):
+            leads = self.warehouse.name(LEADS.name)
+            sql = (
+                f"SELECT lead_id FROM {leads} WHERE erased_at IS NOT NULL AND lead_id IN ({{keys}})"
+            )
+            yield from self.warehouse.read_for(sql, lead_ids.read())
 
     def rejected_before(self, reject_ids: Keys) -> Iterator[pa.Table]:
         """``reject_id, first_rejected_at`` of those of the rejects that are recorded, and perhaps

@@ -309,9 +309,9 @@ _IDENTIFIED_REJECTS = f"""
 
 
 def _read_known_rows(workbench: Workbench, ledger: Ledger) -> None:
-    """Fill ``known_leads`` and ``known_rejects`` with those of the input that are recorded."""
-    workbench.clear("known_leads")
-    workbench.clear("known_rejects")
+    """Fill ``known_leads``, ``untold_leads`` and ``known_rejects`` with those of the input that are
+    recorded."""
+    workbench.clear("known_leads", "untold_leads", "known_rejects")
     rejects = workbench.keys(f"SELECT reject_id FROM ({_IDENTIFIED_REJECTS})")
     for chunk in ledger.rejected_before(rejects):
         workbench.append("known_rejects", chunk)
@@ -319,6 +319,13 @@ def _read_known_rows(workbench: Workbench, ledger: Ledger) -> None:
         ids = workbench.keys(f"SELECT lead_id FROM leads WHERE kind = '{kind.name}'")
         for chunk in ledger.known_lead_ids(kind, ids):
             workbench.append("known_leads", chunk)
+    # Whoever has a person is told of.
+    perhaps = workbench.keys(
+        "SELECT lead_id FROM leads JOIN known_leads USING (lead_id) JOIN known USING (kind, "
+        f"lead_key) WHERE kind = '{PEOPLE.name}' AND person_id IS NULL"
+    )
+    for chunk in ledger.untold_lead_ids(perhaps):
+        workbench.append("untold_leads", chunk)
 
 
 def _leads_table(kept: Collection[str]) -> Table:
@@ -362,7 +369,8 @@ def _queries_of_new_rows(
             FROM leads l LEFT JOIN decided d USING (kind, lead_key)
             LEFT JOIN known_leads k USING (lead_id)
             -- Whoever was erased for the age of the answer alone is told of again.
-            WHERE k.lead_id IS NULL OR k.erased_at IS NOT NULL AND d.decision <> 'suppressed'
+            WHERE k.lead_id IS NULL
+                OR l.lead_id IN (FROM untold_leads) AND d.decision <> 'suppressed'
             """,
             {},
         ),

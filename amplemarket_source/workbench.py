@@ -17,7 +17,8 @@ table               one row is
                     ``external_id``, ``raw`` (the row as it was), ``position``
 ``known``           the latest outcome of a lead of the list, from the ledger
 ``erased``          the ``lead_key`` of someone erased
-``known_leads``     the ``lead_id`` of an input row that the ledger has, and when it was erased
+``known_leads``     the ``lead_id`` of an input row that the ledger has
+``untold_leads``    of these the ones that were erased for their age
 ``known_rejects``   the ``reject_id`` of one that the ledger has, and when it was met first
 ``request_leads``   a lead that an unfinished request, or a batch of this run, asks for
 ``decided``         what becomes of a lead of ``leads_to_ask``
@@ -66,7 +67,8 @@ _TABLES = {
     "known": "kind TEXT, lead_key TEXT, status TEXT, enriched_at TIMESTAMPTZ, "
     "reveal_email BOOLEAN, reveal_phone_numbers BOOLEAN, person_id TEXT",
     "erased": "lead_key TEXT",
-    "known_leads": "lead_id TEXT, erased_at TIMESTAMPTZ",
+    "known_leads": "lead_id TEXT",
+    "untold_leads": "lead_id TEXT",
     "known_rejects": "reject_id TEXT, first_rejected_at TIMESTAMPTZ",
     "request_leads": "request_key TEXT, lead_key TEXT, input_kind TEXT, position BIGINT",
     "decided": "kind TEXT, lead_key TEXT, input_kind TEXT, position BIGINT, decision TEXT",

@@ -6,6 +6,7 @@ import pytest
 
 from amplemarket_source import ledger
 from amplemarket_source.model import PEOPLE
+from amplemarket_source.warehouse.client import Warehouse
 from tests.support.deployment import Deployment, email_leads
 from tests.support.steps import SteppedRun
 
@@ -31,6 +32,25 @@ def test_a_plan_reads_of_the_ledger_what_its_list_is_about(deployment: Deploymen
         # The one of the new batch is not from the ledger.
         read = {"known": 3, "known_leads": 2, "erased": 1, "request_leads": 1}
         assert rows_read(run) == read
+
+
+def test_of_a_recorded_lead_nothing_but_its_key_is_read(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.run(email_leads("ada", "notfound1"))
+    asked: list[str] = []
+    read = Warehouse.read
+
+    def noting(warehouse: Warehouse, sql: str, *parameters: object) -> object:
+        asked.append(sql)
+        return read(warehouse, sql, *parameters)
+
+    monkeypatch.setattr(Warehouse, "read", noting)
+    report = deployment.run(email_leads("ada", "notfound1"))
+    assert report.exit_code == 0
+    of_leads = [sql for sql in asked if f"{deployment.dataset}.leads " in sql.replace('"', "")]
+    assert of_leads
+    assert not [sql for sql in of_leads if "erased_at" in sql]
 
 
 @pytest.mark.parametrize("few", [0, 1_000])
