@@ -1,40 +1,30 @@
-"""``python -m benchmarks``: tables of ratios, plots and the raw figures, in one run."""
+"""``python -m benchmarks``: measures, and writes ``figures.json`` and plots."""
 
 from __future__ import annotations
 
 import argparse
 import compileall
 import json
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from benchmarks.asked import WAREHOUSES, Asked, ask, asked_table
+from benchmarks.asked import WAREHOUSES, Asked, ask
+from benchmarks.figures import Beside, Figures
 from benchmarks.known import DESTINATIONS, destination, know, pipeline_to
 from benchmarks.measure import Measured, measure
 from benchmarks.plots import plot_memory, plot_rates
-from benchmarks.tables import (
-    agree,
-    growth_table,
-    intake_table,
-    known_table,
-    memory_table,
-    pace_table,
-    ways_table,
-)
+from benchmarks.tables import agree, table
 from benchmarks.ways import WAYS
 
 RESULTS = Path(__file__).parent / "results"
 PARTS = ("ways", "memory", "growth", "pace", "intake", "known", "asked")
+_PATIENCE = 240.0  # seconds
 
 
 @contextmanager
@@ -61,10 +51,14 @@ def folder() -> Iterator[Path]:
 
 
 def compare(people: int, repeats: int, ways: Sequence[str]) -> list[Measured]:
-    """Every way, one after the other, as often as asked; each with a new server."""
-    measured = []
+    """Every way, one after the other, as often as asked; each with a new server.
+
+    What takes minutes is measured once.
+    """
+    measured: list[Measured] = []
     for _ in range(repeats):
-        for way in ways:
+        slow = {m.way for m in measured if m.seconds > _PATIENCE}
+        for way in (way for way in ways if way not in slow):
             with folder() as empty, server() as url:
                 measured.append(_said(measure("benchmarks.ways", way, url, people, empty)))
     agree(measured)
@@ -83,8 +77,8 @@ def remember(sizes: Sequence[int]) -> list[Measured]:
     return measured
 
 
-def grown(sizes: Sequence[int], people: int, repeats: int) -> list[tuple[int, Measured]]:
-    """A run of new leads beside so many that were bought before, by the number of those."""
+def grown(sizes: Sequence[int], people: int, repeats: int) -> list[Beside]:
+    """A run of new leads beside so many that were bought before, in DuckDB."""
     measured = []
     for known in sizes:
         with folder() as home, server() as url:
@@ -93,7 +87,7 @@ def grown(sizes: Sequence[int], people: int, repeats: int) -> list[tuple[int, Me
             for run in range(repeats):
                 own = home if known else home / str(run)
                 one = measure("benchmarks.scenarios", "increment", url, people, own)
-                measured.append((known, _said(one)))
+                measured.append(Beside("duckdb", known, _said(one)))
     return measured
 
 
@@ -114,7 +108,7 @@ def taken_in(people: int, repeats: int) -> list[Measured]:
     return measured
 
 
-def beside(known: Sequence[int], repeats: int) -> list[tuple[str, int, Measured]]:
+def beside(known: Sequence[int], repeats: int) -> list[Beside]:
     """A plan of ten leads beside so many known ones, by destination and number."""
     measured = []
     for name in DESTINATIONS:
@@ -126,11 +120,12 @@ def beside(known: Sequence[int], repeats: int) -> list[tuple[str, int, Measured]
                 for run in range(repeats):
                     own = home / f"{number}-{run}"
                     one = measure("benchmarks.known", name, url, 10, own)
-                    measured.append((name, number, _said(one)))
+                    measured.append(Beside(name, number, _said(one)))
     return measured
 
 
-def _asked(warehouses: Sequence[str]) -> list[Asked]:
+def asked(warehouses: Sequence[str]) -> list[Asked]:
+    """What a warehouse is asked, ours and plain."""
     measured = []
     for name in warehouses:
         with folder() as home, server() as url:
@@ -148,10 +143,10 @@ def _said(one: Measured) -> Measured:
 
 
 def main() -> None:
-    """Parse the arguments, measure, write ``benchmarks/results``."""
+    """Parse the arguments, measure, write the figures; a part left out stays as it was."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--people", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--people", type=int, nargs="+", default=[100, 20_000, 100_000])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
@@ -159,51 +154,36 @@ def main() -> None:
     parser.add_argument("--increment", type=int, default=10_000)
     parser.add_argument("--warehouses", nargs="+", choices=WAREHOUSES, default=WAREHOUSES)
     parser.add_argument("--known", type=int, nargs="+", default=[100_000, 2_000_000])
-    parser.add_argument("--paced", type=int, default=50_000)
+    parser.add_argument("--paced", type=int, default=100_000)
     arguments = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     for folder_of_code in ("amplemarket_source", "benchmarks"):
         # As an installed package is; some machines tell Python not to do it by itself.
         compileall.compile_dir(RESULTS.parents[1] / folder_of_code, quiet=1)
-    texts, raw = [], []
-    if "ways" in arguments.parts:
-        measured = [
+    measuring: dict[str, Callable[[], Sequence[Measured | Beside | Asked]]] = {
+        "ways": lambda: [
             m for n in arguments.people for m in compare(n, arguments.repeats, arguments.ways)
-        ]
-        raw += measured
-        texts.append(f"{ways_table(measured)}\n\nmedians of {arguments.repeats}")
-        plot_rates(measured, RESULTS / "rates.png")
-    if "memory" in arguments.parts:
-        measured = remember(arguments.sizes)
-        raw += measured
-        texts.append(memory_table(measured))
-        plot_memory([m for m in measured if m.way == "load"], RESULTS / "memory.png")
-    if "growth" in arguments.parts:
-        increments = grown(arguments.grown, arguments.increment, arguments.repeats)
-        raw += [one for _, one in increments]
-        texts.append(growth_table(increments))
-    if "pace" in arguments.parts:
-        measured = paced(arguments.paced)
-        raw += measured
-        texts.append(pace_table(measured))
-    if "intake" in arguments.parts:
-        measured = taken_in(max(arguments.sizes), arguments.repeats)
-        raw += measured
-        texts.append(intake_table(measured))
-    if "known" in arguments.parts:
-        plans = beside(arguments.known, arguments.repeats)
-        raw += [one for _, _, one in plans]
-        texts.append(known_table(plans))
-    if "asked" in arguments.parts:
-        texts.append(asked_table(_asked(arguments.warehouses)))
-    machine = (
-        f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GB, "
-        f"Python {platform.python_version()}, {datetime.now(timezone.utc):%Y-%m-%d}"
-    )
-    text = "\n\n".join([*texts, machine])
-    (RESULTS / "table.md").write_text(f"{text}\n")
-    (RESULTS / "raw.json").write_text(json.dumps([m.as_dict() for m in raw], indent=1))
-    print(text)
+        ],
+        "memory": lambda: remember(arguments.sizes),
+        "growth": lambda: grown(arguments.grown, arguments.increment, arguments.repeats),
+        "pace": lambda: paced(arguments.paced),
+        "intake": lambda: taken_in(max(arguments.sizes), arguments.repeats),
+        "known": lambda: beside(arguments.known, arguments.repeats),
+        "asked": lambda: asked(arguments.warehouses),
+    }
+    for part in arguments.parts:
+        records = measuring[part]()
+        # After each part, so that a run of an hour that ends early is not for nothing.
+        figures = Figures.read()
+        figures.replace(part, records)
+        figures.write()
+        curves = [one for one in records if isinstance(one, Measured)]
+        if part == "ways":
+            large = sorted(arguments.people)[-2:]
+            plot_rates([m for m in curves if m.people in large], RESULTS / "rates.png")
+        elif part == "memory":
+            plot_memory([m for m in curves if m.way == "load"], RESULTS / "memory.png")
+        print(f"{table(part, figures)}\n", flush=True)
 
 
 if __name__ == "__main__":

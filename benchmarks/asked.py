@@ -26,7 +26,7 @@ from typing import Any
 
 from benchmarks.billed import billed, query_of
 
-__all__ = ["RUNS", "WAREHOUSES", "Asked", "ask", "asked_table"]
+__all__ = ["RUNS", "WAREHOUSES", "Asked", "ask"]
 
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 os.environ["RUNTIME__LOG_LEVEL"] = "CRITICAL"
@@ -88,29 +88,6 @@ def ask(destination: str, url: str, folder: Path) -> list[Asked]:
                     Asked(destination, way, run, statements, megabytes, counted["values"])
                 )
     return measured
-
-
-def asked_table(measured: list[Asked]) -> str:
-    """Statements, and what they read, by run, ours beside plain."""
-    lines = [
-        "| destination | run | statements, ours | plain | read, ours | plain |",
-        "|---|---|---:|---:|---:|---:|",
-    ]
-    found = {(one.destination, one.run, one.way): one for one in measured}
-    for destination, run in dict.fromkeys((one.destination, one.run) for one in measured):
-        ours, plain = (found[destination, run, way] for way in ("ours", "plain"))
-        sizes = [_read(one) for one in (ours, plain)]
-        lines.append(
-            f"| {destination} | {run} | {ours.statements} | {plain.statements} | "
-            f"{sizes[0]} | {sizes[1]} |"
-        )
-    return "\n".join(lines)
-
-
-def _read(one: Asked) -> str:
-    if one.megabytes is not None:
-        return f"{one.megabytes:.1f} MB"
-    return "" if one.values is None else f"{one.values:,} values"
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +48,6 @@ class Measured:
     @property
     def people_per_cpu_second(self) -> float:
         return self.people / self.cpu_seconds
-
-    def as_dict(self) -> dict[str, object]:
-        return {**asdict(self), "people_per_cpu_second": round(self.people_per_cpu_second, 1)}
 
 
 def measure(module: str, way: str, url: str, people: int, folder: Path) -> Measured:

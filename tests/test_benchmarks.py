@@ -7,13 +7,20 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import grown, remember, server, taken_in
-from benchmarks.asked import ask, asked_table
+from benchmarks.asked import Asked, ask
 from benchmarks.billed import columns_read
-from benchmarks.measure import measure
-from benchmarks.tables import agree, growth_table, intake_table, memory_table, ways_table
+from benchmarks.figures import Beside, Figures
+from benchmarks.measure import Measured, measure
+from benchmarks.tables import agree, table
 from benchmarks.ways import WAYS
 
 pytestmark = pytest.mark.slow
+
+
+def made(part: str, records: list[Measured] | list[Beside] | list[Asked]) -> str:
+    figures = Figures({})
+    figures.replace(part, records)
+    return table(part, figures)
 
 
 def test_the_four_ways_agree_on_the_rows(tmp_path: Path) -> None:
@@ -23,33 +30,32 @@ def test_the_four_ways_agree_on_the_rows(tmp_path: Path) -> None:
     assert measured[0].rows["people"] == 30
     assert measured[0].rows["people__experiences"] == 150
     assert measured[0].rows["companies__technologies"] == 30
-    assert "| 30 | floor |" in ways_table(measured)
+    assert "| 30 | floor |" in made("ways", measured)
 
 
 def test_the_same_leads_again_buy_nothing_and_leave_the_same_rows() -> None:
     first, second = remember([40])
     agree([first, second])
     assert first.rows["people"] == 40
-    assert "| 40 | nothing to buy |" in memory_table([first, second])
+    assert "| 40 | nothing to buy |" in made("memory", [first, second])
 
 
 def test_new_leads_are_bought_beside_those_of_before() -> None:
     measured = grown([0, 30], people=20, repeats=2)
-    assert [(known, m.rows["people"]) for known, m in measured] == [
+    assert [(one.known, one.measured.rows["people"]) for one in measured] == [
         (0, 20),
         (0, 20),
         (30, 50),
         (30, 70),
     ]
-    assert "| 30 | 20 |" in growth_table(measured)
+    assert "| 30 | 20 |" in made("growth", measured)
 
 
 def test_what_a_warehouse_is_asked_is_counted_for_both_ways(tmp_path: Path) -> None:
     with server() as url:
         measured = ask("postgres", url, tmp_path)
-    table = asked_table(measured)
     assert len(measured) == 6
-    assert all(one.statements > 0 and one.megabytes for one in measured), table
+    assert all(one.statements > 0 and one.megabytes for one in measured), made("asked", measured)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +83,7 @@ def test_what_a_statement_is_billed_for_is_read_off_it(
 def test_a_list_becomes_a_plan() -> None:
     measured = taken_in(50, repeats=1)
     assert [m.way for m in measured] == ["intake", "reader"]
-    assert "| 50 | intake |" in intake_table(measured)
+    assert "| 50 | intake |" in made("intake", measured)
 
 
 def test_figures_of_different_work_are_refused(tmp_path: Path) -> None:
