@@ -70,6 +70,15 @@ def test_what_a_warehouse_is_asked_is_counted_for_both_ways(tmp_path: Path) -> N
             {"t": {"id"}},
         ),
         ("INSERT INTO `p`.`d`.`t` (a) SELECT a FROM `p`.`d_staging`.`t`", {}),
+        (
+            "BEGIN TRANSACTION; IF EXISTS (SELECT 1 FROM `p`.`d`.`t` AS old WHERE EXISTS (SELECT 1 "
+            "FROM (SELECT JSON_VALUE(given, '$[0]') AS `id` FROM UNNEST(JSON_QUERY_ARRAY(?)) AS "
+            "given) AS new WHERE old.`id` = new.`id`)) THEN DELETE FROM `p`.`d`.`t` AS old "
+            "WHERE 1 = 1; END IF; INSERT INTO `p`.`d`.`t` (`id`) SELECT `id` FROM (SELECT "
+            "JSON_VALUE(given, '$[0]') AS `id` FROM UNNEST(JSON_QUERY_ARRAY(?)) AS given) "
+            "WHERE 1 = 1; COMMIT TRANSACTION",
+            {"t": {"id"}},
+        ),
         ("DELETE FROM `p`.`d`.`t` WHERE a = 1; SELECT b FROM `p`.`d`.`u`", None),
     ],
 )

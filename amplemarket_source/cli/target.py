@@ -17,7 +17,7 @@ from dlt.common.exceptions import DltException
 from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.pipeline.exceptions import InvalidPipelineName
 
-from amplemarket_source.destination import bigquery, duckdb, postgres
+from amplemarket_source.destination import bigquery, duckdb, postgres, snowflake
 from amplemarket_source.errors import SettingsError, how_to_install
 from amplemarket_source.warehouse.place import Place, configured_place
 
@@ -27,6 +27,7 @@ _DUCKDB = "duckdb:///"
 _OURS: dict[str, type[Destination[Any, Any]]] = {
     "duckdb": duckdb,
     "postgres": postgres,
+    "snowflake": snowflake,
     "bigquery": bigquery,
 }
 """In place of dlt's of the same names."""

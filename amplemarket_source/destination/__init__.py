@@ -12,8 +12,10 @@ sources in the same pipeline are left to dlt, and so is a load that dlt's own de
 other way round, what is left of a load that died here is to be loaded by this destination: dlt's
 finds no staging tables, or old rows in them.
 
-``bigquery`` merges as dlt's does, and leaves out a DELETE that finds nothing, which would be billed
-the whole table. Snowflake needs none of it: of a DELETE it reads the columns that are compared.
+``snowflake`` and ``bigquery`` merge small files so, inside the statements
+(`amplemarket_source.destination.inline`), and larger ones as dlt's do. ``bigquery`` leaves out a
+DELETE that finds nothing, which would be billed the whole table; of one Snowflake reads the columns
+that are compared.
 """
 
 from __future__ import annotations
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
     from dlt.destinations.impl.bigquery.bigquery import BigQueryClient
     from dlt.destinations.impl.duckdb.duck import DuckDbClient
     from dlt.destinations.impl.postgres.postgres import PostgresClient
+    from dlt.destinations.impl.snowflake.snowflake import SnowflakeClient
 
-__all__ = ["bigquery", "duckdb", "postgres"]
+__all__ = ["bigquery", "duckdb", "postgres", "snowflake"]
 
 
 class duckdb(dlt.destinations.duckdb):  # noqa: N801 - the name dlt gives to this destination
@@ -80,3 +83,20 @@ class bigquery(dlt.destinations.bigquery):  # noqa: N801 - the name dlt gives to
         from amplemarket_source.destination.bigquery_client import SparingBigQueryClient
 
         return SparingBigQueryClient
+
+
+class snowflake(dlt.destinations.snowflake):  # noqa: N801 - the name dlt gives to this destination
+    """``dlt.destinations.snowflake``, with the same arguments.
+
+    Example::
+
+        from amplemarket_source.destination import snowflake
+
+        pipeline = dlt.pipeline("amplemarket", destination=snowflake())
+    """
+
+    @property
+    def client_class(self) -> type[SnowflakeClient]:
+        from amplemarket_source.destination.snowflake_client import InliningSnowflakeClient
+
+        return InliningSnowflakeClient

@@ -1,4 +1,6 @@
-"""BigQuery bills a DELETE the whole of its table, and a question the columns that it compares."""
+"""BigQuery takes a small file in the statements that merge it, and of a larger one the merge asks
+before it deletes: a DELETE is billed the whole of its table, a question what it compares.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from dlt.common.destination.typing import PreparedTableSchema
 from dlt.destinations.impl.bigquery.bigquery import BigQueryClient
 from dlt.destinations.job_client_impl import SqlLoadJob
 
+from amplemarket_source.destination.inline import MergesSmallFiles
 from amplemarket_source.schema.table import WHOLE_IN_A_FILE
 
 __all__ = ["SparingBigQueryClient"]
@@ -35,8 +38,8 @@ class _SparingSqlJob(SqlLoadJob):
         return bool(self._sql_client.execute_sql(question))
 
 
-class SparingBigQueryClient(BigQueryClient):
-    """dlt's, which asks before it deletes from our tables."""
+class SparingBigQueryClient(MergesSmallFiles, BigQueryClient):
+    """dlt's, which merges small files of our tables at once, and asks before it deletes."""
 
     def create_load_job(
         self, table: PreparedTableSchema, file_path: str, load_id: str, restore: bool = False

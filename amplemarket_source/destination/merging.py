@@ -20,6 +20,8 @@ __all__ = ["MergesAtOnce", "statements"]
 
 _BEGUN = "amplemarket_merges_at_once"
 """In the state of a load that this destination has begun."""
+_IN_DLTS_WAY = "amplemarket_through_staging"
+"""There as well: the tables of the load that are not."""
 
 
 class MergesAtOnce(SqlJobClientWithStagingDataset):
@@ -30,12 +32,18 @@ class MergesAtOnce(SqlJobClientWithStagingDataset):
 
     merge_job: type[RunnableLoadJob]
 
+    def through_staging(self) -> list[str]:
+        """The tables of the load that begins now whose files are merged in dlt's way."""
+        return []
+
     def update_stored_schema(self, *given: Any, **named: Any) -> TSchemaTables | None:
         # The first step of a load, taken once. One that dlt's destination began goes on in dlt's
         # way: rows that stand in staging tables already would never come out of them.
         with suppress(CurrentLoadPackageStateNotAvailable):
-            destination_state()[_BEGUN] = True
-            commit_load_package_state()
+            state = destination_state()
+            if _BEGUN not in state:
+                state |= {_BEGUN: True, _IN_DLTS_WAY: self.through_staging()}
+                commit_load_package_state()
         return super().update_stored_schema(*given, **named)
 
     def drop_tables(self, *tables: str, delete_schema: bool = True) -> None:
@@ -57,7 +65,9 @@ class MergesAtOnce(SqlJobClientWithStagingDataset):
 
 
 def _is_merged_at_once(table: PreparedTableSchema) -> bool:
-    return WHOLE_IN_A_FILE in table and _BEGUN in destination_state()
+    state = destination_state()
+    in_dlts_way = state.get(_IN_DLTS_WAY, ())
+    return WHOLE_IN_A_FILE in table and _BEGUN in state and table["name"] not in in_dlts_way
 
 
 def statements(

@@ -16,6 +16,7 @@ from dlt.common.storages.load_package import create_load_id
 from dlt.destinations.sql_client import SqlClientBase
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from amplemarket_source.destination.inline import INLINE, fits
 from amplemarket_source.destination.merging import statements
 from amplemarket_source.errors import AmplemarketError
 from amplemarket_source.memory import DestinationMemory, MemoryBudget, Share
@@ -148,8 +149,8 @@ class Warehouse:
     def load(self, tables: Mapping[Table, Sequence[pa.Table]]) -> None:
         """Load rows, merged by their keys; whatever lacks for them is made.
 
-        DuckDB merges them where they are, and PostgreSQL takes some thousand in one statement; it
-        is a load of dlt's elsewhere. Text is `escaped`. Of a load that fails nothing stays behind.
+        DuckDB merges them where they are, and warehouses take some thousand in the statements that
+        merge them; it is a load of dlt's elsewhere. Text is `escaped`.
         """
         given = {
             table: _escaped_rows(rows).cast(table.arrow_schema)
@@ -171,6 +172,8 @@ class Warehouse:
                     self._merge_in_place(given)
             elif self._takes_scripts and count <= _ROWS_AT_ONCE:
                 self._merge_by_script(given)
+            elif name_of(self._outer) in INLINE and all(map(fits, given.values())):
+                self._merge_inline(given)
             else:
                 self._loads.load(given)
 
@@ -197,6 +200,12 @@ class Warehouse:
             for table, rows in given.items()
         ]
         self.together(*((sql, (rows,)) for sql, rows in merges))
+        self._job.complete_load(load_id)
+
+    def _merge_inline(self, given: Mapping[Table, pa.Table]) -> None:
+        load_id = create_load_id()
+        rows = [(as_dlt_knows(table), stamped(rows, load_id)) for table, rows in given.items()]
+        _again()(INLINE[name_of(self._outer)](self._job).run, rows)
         self._job.complete_load(load_id)
 
     def make_room(self, error: Exception) -> bool:
@@ -384,14 +393,7 @@ class Warehouse:
 
     def _unless_in_conflict(self, statement: Statement) -> list[tuple[Any, ...]]:
         sql, parameters = statement
-        # The destination has taken back what it calls a conflict, so an INSERT is safe as well.
-        again = Retrying(
-            retry=retry_if_exception(_is_conflict),
-            wait=wait_random_exponential(multiplier=0.2, max=10),
-            stop=stop_after_delay(_PATIENCE),
-            reraise=True,
-        )
-        return [tuple(row) for row in again(self._client.execute_sql, sql, *parameters) or ()]
+        return [tuple(row) for row in _again()(self._client.execute_sql, sql, *parameters) or ()]
 
     def _connect(self) -> None:
         self._job = self._loads.open()
@@ -406,6 +408,16 @@ class Warehouse:
         with self._lock:
             if self._memory is not None:
                 self._memory.limit(share)
+
+
+def _again() -> Retrying:
+    """Calls what the destination has taken back for a conflict, so an INSERT is safe as well."""
+    return Retrying(
+        retry=retry_if_exception(_is_conflict),
+        wait=wait_random_exponential(multiplier=0.2, max=10),
+        stop=stop_after_delay(_PATIENCE),
+        reraise=True,
+    )
 
 
 def _as_script(given: Sequence[Statement]) -> Statement:

@@ -94,7 +94,7 @@ def _postgres_of_dlt(place: str, _: Path) -> Any:
 
 
 def _snowflake(place: str, _: Path) -> Any:
-    return dlt.destinations.snowflake(place) if place else dlt.destinations.snowflake()
+    return destination.snowflake(place) if place else destination.snowflake()
 
 
 def _bigquery(place: str, _: Path) -> Any:
