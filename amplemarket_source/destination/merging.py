@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -45,6 +46,12 @@ class MergesAtOnce(SqlJobClientWithStagingDataset):
                 state |= {_BEGUN: True, _IN_DLTS_WAY: self.through_staging()}
                 commit_load_package_state()
         return super().update_stored_schema(*given, **named)
+
+    def initialize_storage(self, truncate_tables: Iterable[str] | None = None) -> None:
+        # After a load dlt asks for its staging tables to be emptied, and makes them a dataset.
+        empties = None if truncate_tables is None else list(truncate_tables)
+        if empties != [] or not self.in_staging_dataset_mode:
+            super().initialize_storage(empties)  # type: ignore[arg-type]
 
     def drop_tables(self, *tables: str, delete_schema: bool = True) -> None:
         # Of schemas nothing is noted in a staging dataset that nothing was loaded through.
