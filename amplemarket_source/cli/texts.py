@@ -123,8 +123,11 @@ def columns_line(plan: KindPlan) -> str:
 
 def question(plan: Plan) -> str:
     """What is asked before the money is spent, without the question mark."""
-    leads = sum(each.to_buy for each in plan.kinds)
-    return f"Buy {counted(leads, 'lead')} for at most {credits_of(plan.batches)}"
+    what = {each.kind for each in plan.kinds if each.batches}
+    if what == {"emails"}:
+        many = f"{number(plan.to_buy)} address{'' if plan.to_buy == 1 else 'es'}"
+        return f"Validate {many} for at most {credits_of(plan.batches)}"
+    return f"Buy {counted(plan.to_buy, 'lead')} for at most {credits_of(plan.batches)}"
 
 
 def plan_text(plan: KindPlan) -> str:
@@ -145,6 +148,8 @@ def plan_text(plan: KindPlan) -> str:
     ]
     if plan.incomplete:
         rows.insert(2, ("incomplete", f"{number(plan.incomplete)} sent without a field (rejects)"))
+    if plan.blank:
+        rows.insert(1, ("blank", f"{number(plan.blank)} without an address, passed over"))
     if taken := taken_text(plan):
         rows.append(("read", taken))
     if plan.ignored_columns:
@@ -283,7 +288,7 @@ def _input_text(document: Mapping[str, Any]) -> str:
         f"{number(plan['invalid'])} invalid"
         + "".join(
             f", {number(plan[name])} {name.replace('_', ' ')}"
-            for name in ("suppressed", "in_flight")
+            for name in ("suppressed", "in_flight", "blank")
             if plan[name]
         )
         for plan in document["plans"]
@@ -340,6 +345,8 @@ def _estimate(plan: KindPlan) -> str:
         return "nothing is to buy"
     if plan.hit_rate is None or email is None or phone is None:
         return "none yet: nothing of this kind was bought before"
+    if plan.kind == "emails":
+        return f"{number(email)} email credits: an address costs one whatever the verdict"
     return (
         f"{number(email)} email and {number(phone)} phone credits "
         f"if {plan.hit_rate:.0%} are found, as so far"
