@@ -15,7 +15,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from amplemarket_source.ledger import Ledger
-from amplemarket_source.model import OF_PEOPLE, PEOPLE
+from amplemarket_source.model import EMAILS, OF_PEOPLE, PEOPLE
 from amplemarket_source.privacy.erase import delete_people, untold_columns
 from amplemarket_source.privacy.identifiers import marks
 from amplemarket_source.privacy.keys import person_key
@@ -97,6 +97,13 @@ def erase_older(ledger: Ledger, *, before: datetime, at: datetime) -> int:
         f"{untold_columns(warehouse, LEADS, *PEOPLE.identifying)} WHERE {told_leads}",
         at,
         *times,
+    )
+    # A verdict has no person who tells how old it is: its outcome goes with its own.
+    warehouse.rows(
+        f"UPDATE {results} SET erased_at = %s WHERE kind = '{EMAILS.name}' AND lead_key IN "
+        f"(SELECT lead_key FROM {leads} WHERE kind = '{EMAILS.name}' AND erased_at = %s)",
+        at,
+        at,
     )
     if has_people:
         untold = untold_columns(warehouse, ENRICHMENT_RESULTS, "person_id", "result_id")
