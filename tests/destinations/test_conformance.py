@@ -140,6 +140,7 @@ def test_the_report_is_read_through_the_destination_and_says_the_same(scenario: 
         "gdpr_removed": 2,
     }
     assert found.leads_by_input("companies") == {"domain": {"enriched": 1}}
+    assert found.verdicts == {"deliverable": 1, "risky": 1}
     assert sum(found.ages["people"].values()) == found.rows["people"]
     # (0.5 for each found once in 24 hours, by the vendor's rules.)
     spent = sum(found.spent().values(), Spent())
