@@ -103,8 +103,14 @@ def plan_line(plan: KindPlan) -> str:
     return (
         f"{plan.kind}: {counted(plan.read, 'row')} read, {number(plan.to_buy)} to buy in "
         f"{counted(len(plan.batches), 'request')}, at most {_credits(plan)}, "
-        f"at least {plan.least_seconds:,.0f} s at the rate limit."
+        f"at least {plan.least_seconds:,.0f} s{_pace(plan, ' at the rate limit')}."
     )
+
+
+def _pace(plan: KindPlan, at_the_limit: str) -> str:
+    """What decides the least time: the API, where it says how fast it works, or our calls."""
+    per_hour = plan.batches[0].kind.per_hour if plan.batches else None
+    return at_the_limit if per_hour is None else f", since the API works off {per_hour:,} an hour"
 
 
 def taken_text(plan: KindPlan) -> str:
@@ -132,6 +138,7 @@ def question(plan: Plan) -> str:
 
 def plan_text(plan: KindPlan) -> str:
     """The plan of one kind, for ``amplemarket plan``."""
+    at_the_limit = f" at {plan.requests_per_minute:g} calls a minute"
     in_flight = number(plan.in_flight) + (f" ({number(plan.held)} held)" if plan.held else "")
     rows = [
         ("rows read", number(plan.read)),
@@ -144,7 +151,7 @@ def plan_text(plan: KindPlan) -> str:
         ("requests", number(len(plan.batches))),
         ("at most", _credits(plan)),
         ("estimate", _estimate(plan)),
-        ("at least", f"{plan.least_seconds:,.0f} s at {plan.requests_per_minute:g} calls a minute"),
+        ("at least", f"{plan.least_seconds:,.0f} s{_pace(plan, at_the_limit)}"),
     ]
     if plan.incomplete:
         rows.insert(2, ("incomplete", f"{number(plan.incomplete)} sent without a field (rejects)"))

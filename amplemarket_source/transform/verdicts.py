@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 
 from amplemarket_source.identity import address_keys
 from amplemarket_source.transform.flatten import field_of
+from amplemarket_source.transform.values import identity_of
 
 __all__ = ["REDACTED", "keys_of_rows", "nested", "status_of"]
 
@@ -62,13 +63,8 @@ def nested(rows: pa.StructArray) -> pa.StructArray:
 
 def keys_of_rows(rows: Sequence[Any]) -> list[str | None]:
     """The ``lead_key`` of the address that each row names, of rows as they were decoded."""
-    emails = [row.get("email") if isinstance(row, dict) else None for row in rows]
-    texts = [
-        # A lone surrogate is in nobody's key, and no column takes it.
-        email.encode(errors="replace").decode() if isinstance(email, str) else None
-        for email in emails
-    ]
-    keys: list[str | None] = address_keys(pa.array(texts, pa.string())).to_pylist()
+    emails = pa.array([identity_of(row, "email") for row in rows], pa.string())
+    keys: list[str | None] = address_keys(emails).to_pylist()
     return keys
 
 
