@@ -100,10 +100,11 @@ def erase_older(ledger: Ledger, *, before: datetime, at: datetime) -> int:
     )
     # A verdict has no person who tells how old it is: its outcome goes with its own.
     warehouse.rows(
-        f"UPDATE {results} SET erased_at = %s WHERE kind = '{EMAILS.name}' AND lead_key IN "
-        f"(SELECT lead_key FROM {leads} WHERE kind = '{EMAILS.name}' AND erased_at = %s)",
+        f"UPDATE {results} SET erased_at = %s WHERE kind = '{EMAILS.name}' AND erased_at IS NULL "
+        f"AND enriched_at < %s AND lead_key IN (SELECT lead_key FROM {leads} "
+        f"WHERE kind = '{EMAILS.name}' AND erased_at IS NOT NULL)",
         at,
-        at,
+        before,
     )
     if has_people:
         untold = untold_columns(warehouse, ENRICHMENT_RESULTS, "person_id", "result_id")

@@ -31,10 +31,9 @@ __all__ = ["note_found", "priced"]
 _FEW = 500
 """So many are looked for at once, without asking first whether there is any charge."""
 
-# No id: what was charged for stays when the person is erased.
-_CHARGE_KEY = "left(sha256($kind || chr(30) || entity_id), 32)"
-# What is charged for each time leaves nothing to be compared with.
-_CHARGE_KEY = f"CASE WHEN NOT $charges_each THEN {_CHARGE_KEY} END"
+# No id: what was charged for stays when the person is erased. What costs each time is compared with
+# nothing.
+_CHARGE_KEY = "CASE WHEN NOT $charges_each THEN left(sha256($kind || chr(30) || entity_id), 32) END"
 
 _DUE = {
     # Requests may be priced in another order than they were answered in.

@@ -138,7 +138,7 @@ class TolerantParser:
         else:
             fields.about(key, clean["id"])
             table = self._entity_table
-            clean["result"] = fields.entity(table, row, identity=key, apart=("id", "status"))
+            clean["result"] = fields.entity(table, row, identity=key, apart=("id",))
         return clean
 
     def _told(self, row: Any, fields: FieldCleaner) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ parsing knows the first shape only:
 ``id``               that of the row, should it have one some day
 ``status``           ``enriched`` where there is a verdict; what redacting made of the row; else
                      null, so that the row is in ``rejects`` and its lead unanswered
-``result``           all other fields, and as ``id`` the ``lead_key`` of the address
+``result``           all fields but ``id``, and as ``id`` the ``lead_key`` of the address
 ===================  ===========================================================================
 """
 
@@ -48,7 +48,7 @@ def nested(rows: pa.StructArray) -> pa.StructArray:
     is_answer = pc.fill_null(pc.equal(status, "enriched"), False)
     if pc.any(pc.and_(is_answer, pc.is_null(keys))).as_py():
         raise pa.ArrowInvalid("a verdict about no address")
-    names = [field.name for field in rows.type if field.name not in ("id", "status")]
+    names = [field.name for field in rows.type if field.name != "id"]
     answers = pa.StructArray.from_arrays(
         [keys, *(field_of(rows, name) for name in names)],
         ["id", *names],

@@ -248,6 +248,7 @@ def test_an_old_verdict_leaves_by_its_age(deployment: Deployment) -> None:
         assert erase_older(run.session.ledger, before=at - timedelta(days=30), at=at) == 1
     assert list(verdicts(deployment)) == ["bob@site.example"]
     assert deployment.rows("SELECT count(*) FROM email_validations_history") == [(1,)]
+    assert deployment.rows("SELECT count(*), count(erased_at) FROM enrichment_results") == [(2, 1)]
     assert deployment.rows("SELECT email FROM leads ORDER BY 1 NULLS FIRST") == [
         (None,),
         ("bob@site.example",),

@@ -32,7 +32,7 @@ def loaded(bench: Bench, *bodies: bytes, leads: int = 3, **contract: Any) -> War
     [
         [row(0), row(1, result="undeliverable", catch_all=True)],
         [row(0, sub_result="mailbox", score=0.5, checks={"mx": True, "hosts": ["a", "b"]})],
-        [row(0, id=7, checked_at="2026-01-01T00:00:00Z"), row(1, id=8)],
+        [row(0, id=7, checked_at="2026-01-01T00:00:00Z"), row(1, id=8, status="checked")],
         [{**REDACTED, **lead(0, EMAILS)}, row(1)],
         [row(0), row(0, result="risky")],
         [row(0, email="  LEAD0@site.example")],
@@ -54,15 +54,13 @@ def test_the_strict_and_the_tolerant_way_make_the_same_of_a_verdict(
 
 def test_a_verdict_has_the_key_of_its_lead_and_the_row_keeps_its_id(bench: Bench) -> None:
     found = loaded(
-        bench, page([row(0, id=7), row(1, result=None), {**REDACTED, **lead(2, EMAILS)}])
+        bench,
+        page([row(0, id=7, status="new"), row(1, result=None), {**REDACTED, **lead(2, EMAILS)}]),
     )
     (verdict,) = found["email_validations"]
     key = lead_key(EMAILS, lead(0, EMAILS))
-    assert (verdict["lead_key"], verdict["result"], verdict["catch_all"]) == (
-        key,
-        "deliverable",
-        False,
-    )
+    assert (verdict["lead_key"], verdict["result"]) == (key, "deliverable")
+    assert (verdict["catch_all"], verdict["status"]) == (False, "new")
     results = {one["lead_key"]: one for one in found["enrichment_results"]}
     assert (results[key]["status"], results[key]["result_id"]) == ("enriched", "7")
     assert {one["status"] for one in results.values()} == {
