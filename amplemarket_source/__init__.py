@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from amplemarket_source.leads.databases import query_leads
     from amplemarket_source.leads.lead_lists import lead_list
     from amplemarket_source.report_page import figures
-    from amplemarket_source.run.enrichment import enrich, plan, resume
+    from amplemarket_source.run.enrichment import enrich, plan, resume, validate_emails
     from amplemarket_source.run.forget import forget
     from amplemarket_source.run.status import settled, status
     from amplemarket_source.source import amplemarket
@@ -45,6 +45,7 @@ __all__ = [
     "resume",
     "settled",
     "status",
+    "validate_emails",
     "workspace",
 ]
 
@@ -60,6 +61,7 @@ _HOME = {
     "resume": "run.enrichment",
     "settled": "run.status",
     "status": "run.status",
+    "validate_emails": "run.enrichment",
     "workspace": "workspace_source",
 }
 

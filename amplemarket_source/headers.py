@@ -90,9 +90,12 @@ _NAMES: dict[KindName, dict[str, tuple[tuple[str, ...], ...]]] = {
         ),
     },
 }  # fmt: skip
+# Who is validated stands in the same exports.
+_NAMES["emails"] = {name: _NAMES["people"][name] for name in ("email", "external_id")}
 _UNSURE: dict[KindName, dict[str, tuple[str, ...]]] = {
     "people": dict.fromkeys(("URL", "Link", "Profile"), ("linkedin_url", "company_domain")),
     "companies": dict.fromkeys(("URL", "Link", "Profile"), ("domain", "linkedin_url")),
+    "emails": {},
 }
 """A header that could be one thing or the other, by whatever name it is the only one."""
 
@@ -335,8 +338,9 @@ class Header:
         suggested: dict[str, str] = {}
         for name in self._ignored if names is None else names:
             for word, people, company in _SUGGESTED:
-                column = people if self.kind.name == "people" else company
-                if word in _bare(name) and column and column not in {**self._taken, **suggested}:
+                column = people if self.kind.about_people else company
+                is_free = column in self.accepted and column not in {**self._taken, **suggested}
+                if word in _bare(name) and is_free:
                     suggested[column] = name
                     break
         said = " ".join(f'--map "{name}={column}"' for column, name in suggested.items())

@@ -33,10 +33,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from amplemarket_source.model import COMPANIES, LEAD_FIELDS, PEOPLE, Kind
+from amplemarket_source.model import KINDS, LEAD_FIELDS, Kind
 
 __all__ = [
     "LONGEST_VALUE",
+    "address_keys",
     "field_problems_sql",
     "identified_sql",
     "identifier_keys_sql",
@@ -105,11 +106,13 @@ _ENOUGH = {
                 AND coalesce(problem_name, problem_title) IS NULL
                 AND coalesce(normal_company_domain, normal_company_name) IS NOT NULL))""",
     "companies": "(normal_domain IS NOT NULL OR normal_linkedin_url IS NOT NULL)",
+    "emails": "(normal_email IS NOT NULL)",
 }
 _INPUT_KIND = {
     "people": """CASE WHEN normal_email IS NOT NULL THEN 'email'
             WHEN normal_linkedin_url IS NOT NULL THEN 'linkedin_url' ELSE 'name' END""",
     "companies": "CASE WHEN normal_domain IS NOT NULL THEN 'domain' ELSE 'linkedin_url' END",
+    "emails": "'email'",
 }
 
 
@@ -183,8 +186,7 @@ _MACROS: dict[str, str] = {
         CASE WHEN regexp_full_match(value, {_literal(_FOLDED)}) THEN lower(value) ELSE
             nullif(nfc_normalize(replace(lower(upper(folded(value))), 'ß', 'ss')), '')
         END""",
-    **_kind_macros(PEOPLE),
-    **_kind_macros(COMPANIES),
+    **{name: macro for kind in KINDS for name, macro in _kind_macros(kind).items()},
     "text_problem(value)": f"""
         CASE WHEN strlen(value) <= {LONGEST_VALUE} AND regexp_full_match(value, '[ -~]*') THEN NULL
             WHEN length(value) > {LONGEST_VALUE} THEN 'value_too_long'
@@ -212,6 +214,11 @@ _MACROS: dict[str, str] = {
         "normal_email(value)",
         """CASE WHEN normal IS NOT NULL
             THEN people_key_of_normal(normal, NULL, NULL, NULL, NULL, NULL) END""",
+    ),
+    "address_key(value)": _let(
+        "normal",
+        "normal_email(value)",
+        "CASE WHEN normal IS NOT NULL THEN emails_key_of_normal(normal) END",
     ),
     "linkedin_key(value)": _let(
         "normal",
@@ -251,13 +258,13 @@ def install_identity(connection: duckdb.DuckDBPyConnection) -> None:
 
     ``normal_email``, ``normal_linkedin``, ``normal_domain``, ``normal_name`` take text and give
     the normal form, null where nothing is left. ``people_lead_key(email, linkedin_url,
-    company_domain, company_name, name, title)`` and ``companies_lead_key(domain, linkedin_url)``
-    give 32 hexadecimal characters; null and ``''`` count the same. ``lead_id(lead_key,
-    external_id)`` tells null from ``''``.
+    company_domain, company_name, name, title)``, ``companies_lead_key(domain, linkedin_url)`` and
+    ``emails_lead_key(email)`` give 32 hexadecimal characters, of each kind others; null and ``''``
+    count the same. ``lead_id(lead_key, external_id)`` tells null from ``''``.
 
     Where many leads pass, :func:`normal_columns_sql` computes the normal forms once,
-    :func:`field_problems_sql` what is wrong with each field, and ``people_key_of_normal`` and
-    ``companies_key_of_normal`` take the normal forms.
+    :func:`field_problems_sql` what is wrong with each field, and ``people_key_of_normal``,
+    ``companies_key_of_normal`` and ``emails_key_of_normal`` take the normal forms.
 
     Example::
 
@@ -274,7 +281,7 @@ def lead_key_sql(kind: Kind, prefix: str = "") -> str:
     """The SQL expression of ``lead_key`` over columns named as ``kind.identifying``.
 
     Args:
-        kind: people or companies.
+        kind: what the leads are of.
         prefix: what stands before each column, such as ``"r."``.
 
     Example::
@@ -310,6 +317,7 @@ _CAN_BE = {
         "company_domain": "can_be_domain",
     },
     "companies": {"domain": "can_be_domain", "linkedin_url": "can_be_page"},
+    "emails": {"email": "can_be_email"},
 }
 
 
@@ -385,6 +393,18 @@ def quoted_keys_sql(text: str) -> str:
         "list_transform(urls, lambda quoted: profile_key(quoted))",
     )
     return f"list_distinct({emails} || {of_urls})"
+
+
+def address_keys(emails: pa.Array) -> pa.Array:
+    """The ``lead_key`` of each address in a list to be validated; null where nothing is said.
+
+    Example::
+
+        address_keys(pa.array(["Ada@example.com ", None]))    # ["5b1f...", None]
+    """
+    given = pa.table({"place": pa.array(range(len(emails)), pa.int64()), "email": emails})
+    rows = rows_with_identity(given, "SELECT address_key(email) FROM given ORDER BY place")
+    return pa.array([key for (key,) in rows], pa.string())
 
 
 def rows_with_identity(given: pa.Table, sql: str) -> list[tuple[Any, ...]]:

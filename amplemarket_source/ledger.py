@@ -328,7 +328,7 @@ class Ledger:
 
     def outcome(self, kind: Kind, lead_key: str) -> tuple[str, str | None, datetime | None] | None:
         """``status, entity id, enriched_at`` of a lead; None where it was never answered."""
-        column = "person_id" if kind.name == "people" else "company_id"
+        column = kind.result_column
         rows = self.warehouse.rows(
             f"SELECT status, {column}, enriched_at FROM "
             f"{self.warehouse.name(ENRICHMENT_RESULTS.name)} WHERE kind = %s AND lead_key = %s",

@@ -29,6 +29,7 @@ def amplemarket_plan(
     pipeline_name: str = ENRICHMENT.pipeline,
     people: str | None = None,
     companies: str | None = None,
+    emails: str | None = None,
     reveal_email: bool = False,
     reveal_phone_numbers: bool = False,
     destination: str = "duckdb",
@@ -43,6 +44,7 @@ def amplemarket_plan(
         pipeline_name: the dlt pipeline.
         people: path of a file with leads (csv, xlsx, json, jsonl, parquet).
         companies: path of a file with companies.
+        emails: path of a file with addresses to validate, 1 e-mail credit each.
         reveal_email: 1 e-mail credit for each address on top.
         reveal_phone_numbers: 1 phone credit for each person on top.
         destination: dlt's name of it, or duckdb:///file.duckdb.
@@ -54,7 +56,9 @@ def amplemarket_plan(
     reveals = {"reveal_email": reveal_email, "reveal_phone_numbers": reveal_phone_numbers}
     return _answer(
         Target(destination, dataset, pipeline_name, None),
-        lambda pipeline: plan(pipeline, leads=people, companies=companies, **reveals).to_dict(),
+        lambda pipeline: plan(
+            pipeline, leads=people, companies=companies, emails=emails, **reveals
+        ).to_dict(),
     )
 
 

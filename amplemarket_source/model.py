@@ -1,7 +1,7 @@
 """The things that pass through a run, and the words for them.
 
 =====================  ============================================================================
-`Kind`                 what can be enriched: people or companies
+`Kind`                 what can be bought: people, companies, verdicts on e-mail addresses
 `KindPlan`, `Plan`     what a run would buy, of one kind and in all, and its price
 `Cap`                  the most credits of a run, or of its day or month
 `Batch`                leads that one POST will carry; nothing has been sent
@@ -23,10 +23,13 @@ from typing import Any, Literal
 __all__ = [
     "COMPANIES",
     "DEFAULT_BASE_URL",
+    "EMAILS",
+    "ENRICHED",
     "KINDS",
     "LEAD_FIELDS",
     "NOBODY",
     "NO_API_KEY",
+    "OF_PEOPLE",
     "PEOPLE",
     "TERMINAL",
     "UNSETTLED",
@@ -52,57 +55,107 @@ NO_API_KEY = (
     ' as api_key = "...". Keys are made in the dashboard, Settings > API.'
 )
 
-KindName = Literal["people", "companies"]
+KindName = Literal["people", "companies", "emails"]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """An enrichable kind.
+    """Something that is bought by requests, a list at a time.
 
     Attributes:
-        name: ``people`` or ``companies``; the value of every ``kind`` column, and the table in
-            which the found entity lands.
-        path: the enrichment endpoint (api-notes: endpoints, company-batch).
+        name: ``people``, ``companies`` or ``emails``; the value of every ``kind`` column.
+        table: in which the found entity, or the verdict, lands.
+        path: the endpoint (api-notes: endpoints, company-batch, email-validations).
         payload_key: the array of the POST body.
         identifying: the fields that are sent, echoed and hashed into ``lead_key``, in the order
             the hash takes them.
         credits_per_found: email credits for one found entity. People: 0.5, documented.
-            Companies: not published; 0.5 is what users budget (api-notes: company-credits).
+            Companies: not published; 0.5 is what users budget (api-notes: company-credits). An
+            address that is validated: 1, whatever the verdict (api-notes: email-validations).
         has_reveals: e-mail addresses and phone numbers can be asked for, for credits.
+        about_people: a lead says something of a person, so an erasure reaches it.
+        result_column: of ``enrichment_results``, with the id of what was found; None where the
+            ``lead_key`` says it.
+        charges_each: every lead of a request costs, each time; else only who is found, and not
+            again within 24 hours (api-notes: credits).
+        answers_in_rows: a row of ``results`` is the answer itself, without status or ``result``.
+        passes_over_blank: an input row in which no identifying field stands is counted and no
+            reject: the list may be a table of people, of whom not everybody has an address.
+        per_hour: how many the API works off in an hour; None where it does not say.
+        poll_seconds: between two polls, where ``Retry-After`` is missing (api-notes:
+            poll-interval).
     """
 
     name: KindName
+    table: str
     path: str
     payload_key: str
     identifying: tuple[str, ...]
     credits_per_found: float
-    has_reveals: bool
+    has_reveals: bool = False
+    about_people: bool = False
+    result_column: str | None = None
+    charges_each: bool = False
+    answers_in_rows: bool = False
+    passes_over_blank: bool = False
+    per_hour: int | None = None
+    poll_seconds: float = 5.0
+
+    def seconds_for(self, count: int) -> float:
+        """The least that the API needs for so many, by what it says itself; 0 if it does not."""
+        return 0.0 if self.per_hour is None else count * 3600 / self.per_hour
 
 
 PEOPLE = Kind(
     name="people",
+    table="people",
     path="/people/enrichment-requests",
     payload_key="leads",
     identifying=("email", "linkedin_url", "company_domain", "company_name", "name", "title"),
     credits_per_found=0.5,
     has_reveals=True,
+    about_people=True,
+    result_column="person_id",
 )
 
 COMPANIES = Kind(
     name="companies",
+    table="companies",
     path="/companies/enrichment-requests",
     payload_key="companies",
     identifying=("domain", "linkedin_url"),
     credits_per_found=0.5,
-    has_reveals=False,
+    result_column="company_id",
 )
 
-KINDS: tuple[Kind, ...] = (PEOPLE, COMPANIES)
+EMAILS = Kind(
+    name="emails",
+    table="email_validations",
+    path="/email-validations",
+    payload_key="emails",
+    identifying=("email",),
+    credits_per_found=1.0,
+    about_people=True,
+    charges_each=True,
+    answers_in_rows=True,
+    passes_over_blank=True,
+    per_hour=15_000,
+    poll_seconds=30.0,
+)
+
+ENRICHED: tuple[Kind, ...] = (PEOPLE, COMPANIES)
+"""What the dlt source has a resource for, and a search finds."""
+
+KINDS: tuple[Kind, ...] = (*ENRICHED, EMAILS)
+"""All that the ledger knows."""
+
+OF_PEOPLE = f"kind IN ({', '.join(repr(kind.name) for kind in KINDS if kind.about_people)})"
+"""The SQL condition on a row that is about a person's lead."""
 
 LEAD_FIELDS: tuple[str, ...] = tuple(
     dict.fromkeys(name for kind in KINDS for name in kind.identifying)
 )
-"""The identifying fields of both kinds, in the order the tables have them."""
+"""The identifying fields of all kinds, in the order the tables have them."""
 
 
 def kind_named(name: str) -> Kind:
@@ -267,6 +320,7 @@ class KindPlan:
         hit_rate: share of the leads asked for so far that were found; None before the first, and
             where nothing is to buy.
         incomplete: valid rows of which some field cannot be sent; it is in ``rejects``.
+        blank: rows that were passed over, as they say nothing to ask with.
         columns: what was taken for what: our name of a column, and the input's.
         ignored_columns: columns of the input that are not read.
     """
@@ -283,6 +337,7 @@ class KindPlan:
     requests_per_minute: float
     hit_rate: float | None = None
     incomplete: int = 0
+    blank: int = 0
     columns: dict[str, list[str]] = field(default_factory=dict)
     ignored_columns: tuple[str, ...] = ()
     batches: tuple[Batch, ...] = field(default=(), repr=False)
@@ -314,12 +369,16 @@ class KindPlan:
 
     @property
     def least_seconds(self) -> float:
-        """Least time at the rate limit: one POST, two polls and the pages of each request."""
+        """Least time at the rate limit: one POST, two polls and the pages of each request.
+
+        Of what the API itself works off at a rate, at least that.
+        """
         calls = sum(
             1 + _POLLS + max(0, -(-batch.lead_count // _ROWS_PER_PAGE) - 1)
             for batch in self.batches
         )
-        return calls * 60 / self.requests_per_minute
+        working = sum(batch.kind.seconds_for(batch.lead_count) for batch in self.batches)
+        return max(calls * 60 / self.requests_per_minute, working)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, for ``--json``."""

@@ -23,7 +23,7 @@ from amplemarket_source.memory import MemoryBudget
 from amplemarket_source.model import (
     KINDS,
     LEAD_FIELDS,
-    PEOPLE,
+    OF_PEOPLE,
     UNSETTLED,
     Batch,
     Kind,
@@ -66,17 +66,18 @@ def read_known(
         workbench.append("request_leads", chunk, "*, NULL, NULL")
     for kind in KINDS:
         of_kind = f"FROM leads_to_ask WHERE kind = '{kind.name}'"
+        open_keys = [record.request_key for record in open_requests if record.kind is kind]
+        keys = ", ".join(map(text_literal, open_keys)) or "NULL"
         asked = workbench.keys(
             f"SELECT lead_key {of_kind} UNION ALL "
             f"SELECT former_key {of_kind} AND former_key IS NOT NULL UNION ALL "
-            # A key is of one kind, so those of the other kind are not found.
-            "SELECT lead_key FROM request_leads"
+            f"SELECT lead_key FROM request_leads WHERE request_key IN ({keys})"
         )
         for chunk in ledger.known_outcomes(kind, asked):
             workbench.append("known", chunk, f"'{kind.name}' AS kind, *")
     workbench.execute(
         "INSERT INTO erased SELECT lead_key FROM known "
-        "WHERE kind = 'people' AND status = 'gdpr_removed'"
+        f"WHERE {OF_PEOPLE} AND status = 'gdpr_removed'"
     )
 
 
@@ -188,6 +189,7 @@ def decide(
         requests_per_minute=settings.requests_per_minute,
         hit_rate=_hit_rate(ledger, kind) if counts.get("to_buy") else None,
         incomplete=intake.incomplete,
+        blank=intake.blank,
         columns=intake.columns,
         ignored_columns=intake.ignored_columns,
         batches=_cut_into_batches(workbench, kind, settings, now),
@@ -195,6 +197,8 @@ def decide(
 
 
 def _hit_rate(ledger: Ledger, kind: Kind) -> float | None:
+    if kind.charges_each:
+        return 1.0
     found, asked = ledger.found_of_asked(kind)
     return found / asked if asked else None
 
@@ -219,7 +223,7 @@ def _names_erased_sql(workbench: Workbench, text: str) -> str:
 
 def _is_suppressed_sql(workbench: Workbench, kind: Kind) -> str:
     """Whether an identifier alone belongs to someone erased, whatever else the lead says."""
-    if kind is not PEOPLE or not _someone_is_erased(workbench):
+    if not kind.about_people or not _someone_is_erased(workbench):
         return "false"
     erased = _ERASED
     return f"({' OR '.join(f'{key} IN ({erased})' for key in identifier_keys_sql('a.'))})"

@@ -81,7 +81,8 @@ def amplemarket(
         retry_not_found_after: age after which a miss is asked again.
         max_credits: buys no more leads than it pays for at the worst case.
         max_credits_per: what it holds for: this run, or its day or month (UTC).
-        poll_timeout: then the run loads what it has; the next one goes on.
+        poll_timeout: then the run loads what it has; the next one goes on. What the API needs for
+            validations comes on top, an hour for 15,000.
         on_ambiguous: what to do with a POST of which nobody knows whether it arrived.
         label: who or what it is for; a column of the requests and runs.
         columns: our name of a column -> the input's, where they are not found by themselves.

@@ -16,6 +16,7 @@ from amplemarket_source.schema.tables import (
     CHARGES,
     COMPANIES,
     COMPANIES_HISTORY,
+    EMAIL_VALIDATIONS,
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
     ERASURES,
@@ -31,7 +32,8 @@ from amplemarket_source.warehouse.client import Warehouse
 
 __all__ = ["complete_earlier", "make_ledger"]
 
-_LEDGER = (*BOOKKEEPING, *HISTORIES, REQUEST_LEADS, CHARGES)
+# With the verdicts, which no load of an earlier version has made.
+_LEDGER = (*BOOKKEEPING, *HISTORIES, EMAIL_VALIDATIONS, REQUEST_LEADS, CHARGES)
 
 _LAST = "request_key"
 """The column of ``rejects`` whose making ends an upgrade: of what is there it says nothing."""

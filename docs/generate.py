@@ -85,8 +85,14 @@ def _about(table: Table) -> Iterator[str]:
 # Where a table stands in the drawing: column, and place in it.
 _GRID: tuple[tuple[str, ...], ...] = (
     ("leads", "rejects", "enrichment_runs", "erasures"),
-    ("enrichment_results", "enrichment_requests", "people_history", "companies_history"),
-    ("people", "companies"),
+    (
+        "enrichment_results",
+        "enrichment_requests",
+        "people_history",
+        "companies_history",
+        "email_validations_history",
+    ),
+    ("people", "companies", "email_validations"),
     (),
 )
 _BOX, _ROW, _GAP = 232, 30, 76

@@ -62,7 +62,7 @@ class _Account(msgspec.Struct):
 
 
 class EnrichmentApi:
-    """Enrichment requests and single lookups, for people and companies.
+    """Enrichment requests and single lookups, for people and companies; orders of validations.
 
     Example::
 
@@ -98,9 +98,9 @@ class EnrichmentApi:
         """POST an enrichment request. **This is what costs credits.**
 
         Args:
-            kind: people or companies. Company requests know no reveals, so none are sent.
+            kind: what the items are. Only requests for people know reveals, so others have none.
             items: leads, with the keys the API takes (api-notes: lead-keys); at least one, at most
-                10,000 (api-notes: batch-size).
+                10,000, of addresses 100,000 (api-notes: batch-size, email-validations).
             reveal_email, reveal_phone_numbers: at a price (api-notes: credits).
 
         Returns:
@@ -115,7 +115,7 @@ class EnrichmentApi:
         if not items:
             raise ValueError("an enrichment request needs at least one item")
         body: dict[str, object] = {kind.payload_key: items}
-        if kind is not COMPANIES:
+        if kind.has_reveals:
             body["reveal_email"] = reveal_email
             body["reveal_phone_numbers"] = reveal_phone_numbers
         response = self._client.post(kind.path, msgspec.json.encode(body))

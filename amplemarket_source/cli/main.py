@@ -75,6 +75,11 @@ class LazyCommand(click.Command):
 
 _COMMANDS = (
     LazyCommand("run", "run", "Plan, buy, wait, load; goes on with what an earlier run left."),
+    LazyCommand(
+        "validate",
+        "run",
+        "Validate e-mail addresses; each is bought once, for one e-mail credit.",
+    ),
     LazyCommand("plan", "run", "What a run would buy and cost; nothing is sent."),
     LazyCommand("resume", "run", "Finish what is in flight; buy nothing."),
     LazyCommand(

@@ -117,7 +117,8 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     "base_url": {"metavar": "URL", "help": "Of the API."},
     "poll_timeout": {
         "metavar": "AGE",
-        "help": "Then the run ends, and the next one goes on.  [default: 1h]",
+        "help": "Then the run ends, and the next one goes on; the time that the API needs for "
+        "validations comes on top.  [default: 1h]",
     },
     "on_ambiguous": {
         "type": click.Choice(["hold", "resubmit"]),

@@ -1,4 +1,4 @@
-"""``run``, ``plan`` and ``resume``."""
+"""``run``, ``validate``, ``plan`` and ``resume``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from amplemarket_source.cli.options import (
     waiting_option,
 )
 from amplemarket_source.cli.output import Output, progress_line
-from amplemarket_source.cli.sandbox import bundled_server, demo_companies, demo_leads
+from amplemarket_source.cli.sandbox import bundled_server, demo_companies, demo_emails, demo_leads
 from amplemarket_source.cli.target import Target
 from amplemarket_source.cli.texts import (
     cap_text,
@@ -33,7 +33,7 @@ from amplemarket_source.leads.databases import DestinationLeads, query_leads
 from amplemarket_source.leads.lead_lists import LeadList
 from amplemarket_source.leads.read import LeadsInput
 from amplemarket_source.ledger import Ledger
-from amplemarket_source.model import KINDS, PEOPLE, Kind, Plan
+from amplemarket_source.model import COMPANIES, EMAILS, ENRICHED, KINDS, PEOPLE, Kind, Plan
 from amplemarket_source.report import RunReport
 from amplemarket_source.run.enrichment import (
     Enrichment,
@@ -52,6 +52,7 @@ __all__ = [
     "resume",
     "run",
     "say_new",
+    "validate",
 ]
 
 Inputs: TypeAlias = Callable[[dlt.Pipeline], Mapping[Kind, LeadsInput]]
@@ -61,11 +62,13 @@ _LEADS_HELP = """\b
 {name} is a path or URL (.csv, .xlsx, .json, .jsonl, .parquet), or - for standard input.
 Columns: {columns}; also as CRM exports call them.
 """
-_PEOPLE_COLUMNS = (
-    "email, linkedin_url, name (or first_name and last_name),\n"
-    "title, company_domain, company_name, external_id"
-)
-_COMPANY_COLUMNS = "domain, linkedin_url, external_id"
+_COLUMNS = {
+    PEOPLE: "email, linkedin_url, name (or first_name and last_name),\n"
+    "title, company_domain, company_name, external_id",
+    COMPANIES: "domain, linkedin_url, external_id",
+    EMAILS: "email, external_id",
+}
+_DEMO = {PEOPLE: demo_leads, COMPANIES: demo_companies, EMAILS: demo_emails}
 
 
 @click.group()
@@ -78,9 +81,14 @@ def plan() -> None:
     """What a run would buy and cost; nothing is sent."""
 
 
+@click.group()
+def validate() -> None:
+    """Validate e-mail addresses; each is bought once, for one e-mail credit."""
+
+
 def _input_options(kind: Kind) -> Any:
     def add(command: Any) -> Any:
-        if kind is PEOPLE:
+        if kind.about_people:
             command = click.option(
                 "--lead-list", metavar="ID", help="Read a lead list of the product instead."
             )(command)
@@ -104,11 +112,13 @@ def _input_options(kind: Kind) -> Any:
 
 
 def _command(group: click.Group, kind: Kind, *, spend: bool) -> None:
-    columns = _PEOPLE_COLUMNS if kind is PEOPLE else _COMPANY_COLUMNS
-    what = "Enrich" if spend else "Price a list of"
+    buying = "Validate" if kind is EMAILS else "Enrich"
+    what = buying if spend else "Price a list of"
     text = f"{what} {kind.name}.\n\n" + _LEADS_HELP.format(
-        name=kind.payload_key.upper(), columns=columns
+        name=kind.payload_key.upper(), columns=_COLUMNS[kind]
     )
+    if kind is EMAILS:
+        text += "Rows without an address are passed over.\n"
 
     def plain(**options: Any) -> None:
         _plan(kind, **options)
@@ -338,11 +348,13 @@ def _input(
             return LeadList(lead_list)
         if source is not None:
             return source
-        return demo_leads() if kind is PEOPLE else demo_companies()
+        return _DEMO[kind]()
 
     return lambda pipeline: {kind: leads(pipeline)}
 
 
-for _kind in KINDS:
+for _kind in ENRICHED:
     _command(run, _kind, spend=True)
+_command(validate, EMAILS, spend=True)
+for _kind in KINDS:
     _command(plan, _kind, spend=False)

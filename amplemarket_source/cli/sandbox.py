@@ -16,7 +16,7 @@ from amplemarket_source import sandbox as bundled
 from amplemarket_source.cli.texts import DEBUG_HELP, json_text
 from amplemarket_source.errors import SettingsError
 
-__all__ = ["bundled_server", "demo_companies", "demo_leads", "sandbox"]
+__all__ = ["bundled_server", "demo_companies", "demo_emails", "demo_leads", "sandbox"]
 
 
 class _SandboxCommand(click.Command):
@@ -131,6 +131,15 @@ def demo_companies() -> list[dict[str, str]]:
     companies = [{"domain": f"company-{i:03d}.example"} for i in range(36)]
     spelt = {"domain": "https://www.Company-001.example/about"}
     return [*companies, spelt, {"domain": "notfound.example"}, {"domain": " "}, companies[0]]
+
+
+def demo_emails() -> list[dict[str, str]]:
+    """40 addresses, some twice, with every verdict; a row without one, and one that is none."""
+    emails = [{"email": f"person{i}@company-{i:03d}.example"} for i in range(30)]
+    emails += [{"email": f"{word}@catchall.example"} for word in ("undeliverable", "risky")]
+    emails += [{"email": "unknown@company-001.example"}, {"email": "any@catchall.example"}]
+    spelt = {"email": " Person1@Company-001.example"}
+    return [*emails, spelt, *emails[:3], {"email": " "}, {"email": "not an address"}]
 
 
 def _leads() -> Iterator[dict[str, str]]:

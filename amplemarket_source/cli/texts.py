@@ -103,8 +103,14 @@ def plan_line(plan: KindPlan) -> str:
     return (
         f"{plan.kind}: {counted(plan.read, 'row')} read, {number(plan.to_buy)} to buy in "
         f"{counted(len(plan.batches), 'request')}, at most {_credits(plan)}, "
-        f"at least {plan.least_seconds:,.0f} s at the rate limit."
+        f"at least {plan.least_seconds:,.0f} s{_pace(plan, ' at the rate limit')}."
     )
+
+
+def _pace(plan: KindPlan, at_the_limit: str) -> str:
+    """What decides the least time: the API, where it says how fast it works, or our calls."""
+    per_hour = plan.batches[0].kind.per_hour if plan.batches else None
+    return at_the_limit if per_hour is None else f", since the API works off {per_hour:,} an hour"
 
 
 def taken_text(plan: KindPlan) -> str:
@@ -123,12 +129,16 @@ def columns_line(plan: KindPlan) -> str:
 
 def question(plan: Plan) -> str:
     """What is asked before the money is spent, without the question mark."""
-    leads = sum(each.to_buy for each in plan.kinds)
-    return f"Buy {counted(leads, 'lead')} for at most {credits_of(plan.batches)}"
+    what = {each.kind for each in plan.kinds if each.batches}
+    if what == {"emails"}:
+        many = f"{number(plan.to_buy)} address{'' if plan.to_buy == 1 else 'es'}"
+        return f"Validate {many} for at most {credits_of(plan.batches)}"
+    return f"Buy {counted(plan.to_buy, 'lead')} for at most {credits_of(plan.batches)}"
 
 
 def plan_text(plan: KindPlan) -> str:
     """The plan of one kind, for ``amplemarket plan``."""
+    at_the_limit = f" at {plan.requests_per_minute:g} calls a minute"
     in_flight = number(plan.in_flight) + (f" ({number(plan.held)} held)" if plan.held else "")
     rows = [
         ("rows read", number(plan.read)),
@@ -141,10 +151,12 @@ def plan_text(plan: KindPlan) -> str:
         ("requests", number(len(plan.batches))),
         ("at most", _credits(plan)),
         ("estimate", _estimate(plan)),
-        ("at least", f"{plan.least_seconds:,.0f} s at {plan.requests_per_minute:g} calls a minute"),
+        ("at least", f"{plan.least_seconds:,.0f} s{_pace(plan, at_the_limit)}"),
     ]
     if plan.incomplete:
         rows.insert(2, ("incomplete", f"{number(plan.incomplete)} sent without a field (rejects)"))
+    if plan.blank:
+        rows.insert(1, ("blank", f"{number(plan.blank)} without an address, passed over"))
     if taken := taken_text(plan):
         rows.append(("read", taken))
     if plan.ignored_columns:
@@ -283,7 +295,7 @@ def _input_text(document: Mapping[str, Any]) -> str:
         f"{number(plan['invalid'])} invalid"
         + "".join(
             f", {number(plan[name])} {name.replace('_', ' ')}"
-            for name in ("suppressed", "in_flight")
+            for name in ("suppressed", "in_flight", "blank")
             if plan[name]
         )
         for plan in document["plans"]
@@ -340,6 +352,8 @@ def _estimate(plan: KindPlan) -> str:
         return "nothing is to buy"
     if plan.hit_rate is None or email is None or phone is None:
         return "none yet: nothing of this kind was bought before"
+    if plan.kind == "emails":
+        return f"{number(email)} email credits: an address costs one whatever the verdict"
     return (
         f"{number(email)} email and {number(phone)} phone credits "
         f"if {plan.hit_rate:.0%} are found, as so far"

@@ -38,6 +38,8 @@ class Intake:
         unique: distinct lead keys that were not there before.
         incomplete: valid rows of which some field cannot be sent; they are in ``lead_rejects``,
             too.
+        blank: rows that were passed over, of a kind that passes over those that say nothing to ask
+            with; not in ``read``.
         ignored_columns: columns that are not read, as the input names them.
         columns: what was taken for what: our name and the input's.
         reasons: why rows are invalid, the most frequent first.
@@ -49,6 +51,7 @@ class Intake:
     duplicate: int
     unique: int
     incomplete: int = 0
+    blank: int = 0
     ignored_columns: tuple[str, ...] = ()
     columns: dict[str, list[str]] = field(default_factory=dict, compare=False)
     reasons: tuple[Reason, ...] = field(default=(), compare=False)
@@ -179,6 +182,7 @@ def _sort_out(
         duplicate=valid - unique,
         unique=unique,
         incomplete=incomplete,
+        blank=staged.blank,
         columns=header.taken,
         ignored_columns=header.ignored,
         reasons=tuple(Reason(*row) for row in reasons),

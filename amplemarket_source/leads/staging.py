@@ -46,6 +46,7 @@ _MADE_OF: dict[KindName, dict[str, tuple[str, tuple[str, ...]]]] = {
         ),
     },
     "companies": {},
+    "emails": {},
 }
 # Fields of which versions before this sent whatever stood in them, so that it is in their keys.
 _ONCE_SENT_AS_GIVEN = ("company_domain", "domain", "linkedin_url")
@@ -65,7 +66,8 @@ class StagedRows:
         folder: empty; has to stay for as long as the view is read.
 
     Attributes:
-        rows: that the batches had.
+        rows: of ``incoming``.
+        blank: rows that the batches had and ``incoming`` has not (`Kind.passes_over_blank`).
     """
 
     def __init__(self, stream: LeadStream, kind: Kind, workbench: Workbench, folder: Path) -> None:
@@ -73,7 +75,8 @@ class StagedRows:
         self._folder = folder
         self._kind = kind
         self._header = stream.header
-        first = position = _next_position(workbench)
+        position = _next_position(workbench)
+        self.rows = self.blank = 0
         incoming, refused = [], [self._written_refused("none", [], [], [])]
         numbers: list[int] = []
         for batches in _together(stream):
@@ -89,7 +92,6 @@ class StagedRows:
             position = end
         if not incoming:
             incoming.append(self._stage(stream.header.schema.empty_table(), position)[0])
-        self.rows = position - first
         self._show("incoming", incoming)
         self._show("refused_rows", refused)
         lines, odd = stream.look_again(sorted(numbers))
@@ -104,7 +106,10 @@ class StagedRows:
         file = str(self._folder / f"{position:015}.parquet")
         with self._workbench.view("input", table.append_column("position", places)):
             select = _select(self._kind, self._header, given)
-            self._workbench.execute(f"COPY ({select}) TO {text_literal(file)} (FORMAT parquet)")
+            copy = f"COPY ({select}) TO {text_literal(file)} (FORMAT parquet)"
+            ((count,),) = self._workbench.rows(copy)
+        self.rows += count
+        self.blank += table.num_rows - count
         name = _read_name(file)
         found = self._workbench.rows(
             f"SELECT position FROM read_parquet({name}) WHERE reason IS NOT NULL ORDER BY position"
@@ -254,6 +259,8 @@ def _select(kind: Kind, header: Header, columns: Set[str]) -> str:
         + ", ".join(f"problem_{name}" for name in names)
     )
     is_identified, input_kind = identified_sql(kind)
+    says = " OR ".join(f"{read[name]} IS NOT NULL" for name in names)
+    says_something = f" WHERE {says}" if kind.passes_over_blank else ""
     # What only a row with a problem needs is worked out for those alone: lists and hashes are dear.
     return f"""
         SELECT position, lead_key, lead_id(lead_key, external_id) AS lead_id,
@@ -282,7 +289,7 @@ def _select(kind: Kind, header: Header, columns: Set[str]) -> str:
                                 SELECT position, {fields}, {kept} AS kept,
                                     CASE WHEN {read["external_id"]} IS NOT NULL
                                         THEN external_id END AS external_id
-                                FROM input))))))"""
+                                FROM input{says_something}))))))"""
 
 
 def _told(problems: str) -> str:

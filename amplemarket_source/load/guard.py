@@ -64,7 +64,7 @@ from dlt.extract.items_transform import MetricsItem
 from dlt.load.configuration import LoaderConfiguration
 
 from amplemarket_source.errors import UsageError
-from amplemarket_source.model import KINDS
+from amplemarket_source.model import ENRICHED
 from amplemarket_source.schema.table import ARROW_TYPES
 from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS, TABLES
 
@@ -107,7 +107,7 @@ _NOTHING_BOUGHT = "Nothing was bought."
 
 def selected_kinds(source: DltSource) -> list[str]:
     """The names of our resources that are selected in a source: what it is to buy."""
-    return [kind.name for kind in KINDS if kind.name in source.selected_resources]
+    return [kind.name for kind in ENRICHED if kind.name in source.selected_resources]
 
 
 def refuse_outside_a_load(

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from functools import partial
 
 from amplemarket_source.identity import identifier_keys_sql
-from amplemarket_source.model import PEOPLE
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.privacy.keys import person_key
@@ -30,7 +29,7 @@ def erase_the_removed(session: Session, requests: Sequence[CompletedRequest]) ->
     Raises:
         DestinationError: the destination refused; nothing of the load is written yet.
     """
-    people = [request for request in requests if request.record.kind is PEOPLE]
+    people = [request for request in requests if request.record.kind.about_people]
     # Whoever is found may lead to others, on a page that was looked at before.
     while _erase_found(session, people):
         pass

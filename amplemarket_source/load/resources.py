@@ -33,7 +33,7 @@ from amplemarket_source.load.guard import (
 )
 from amplemarket_source.load.removed import erase_the_removed
 from amplemarket_source.load.revealed import keeping_emails
-from amplemarket_source.model import KINDS, PEOPLE
+from amplemarket_source.model import ENRICHED, KINDS
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.report import RunReport
@@ -56,6 +56,8 @@ __all__ = ["Lacking", "ReadTables", "marked_rows", "read_requests", "resources"]
 
 logger = logging.getLogger("amplemarket")
 
+_KINDS_OF_PEOPLE = pa.array([kind.name for kind in KINDS if kind.about_people])
+
 _LOADED = {**TABLES, CHARGES.name: CHARGES}
 """What is loaded whatever resources a user selects."""
 
@@ -77,7 +79,7 @@ def resources(read: ReadTables, lacking: Lacking) -> list[DltResource]:
     Called where a dlt source is made, whose name the resources keep to.
     """
     name = dlt.current.source_schema().name
-    return [_resource(kind.name, name, read, lacking) for kind in KINDS]
+    return [_resource(kind.name, name, read, lacking) for kind in ENRICHED]
 
 
 def _resource(kind: str, source_name: str, read: ReadTables, lacking: Lacking) -> DltResource:
@@ -178,7 +180,7 @@ def _erasing_the_removed(session: Session, batches: Iterable[TableBatch]) -> Ite
         if results is not None:
             is_removed = pc.and_(
                 pc.equal(results.column("status"), "gdpr_removed"),
-                pc.equal(results.column("kind"), PEOPLE.name),
+                pc.is_in(results.column("kind"), value_set=_KINDS_OF_PEOPLE),
             )
             keys = set(results.filter(is_removed).column("lead_key").to_pylist())
             if keys - session.suppressions.keys:

@@ -24,7 +24,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
-from amplemarket_source.model import PEOPLE
+import pyarrow as pa
+
+from amplemarket_source.identity import address_keys
+from amplemarket_source.model import OF_PEOPLE, PEOPLE
 from amplemarket_source.privacy.identifiers import (
     Meant,
     everyone_meant,
@@ -42,6 +45,7 @@ from amplemarket_source.schema.tables import (
     ERASURES,
     LEADS,
     REJECTS,
+    VALIDATION_TABLES,
 )
 from amplemarket_source.schema.tables import PEOPLE as PEOPLE_TABLE
 from amplemarket_source.warehouse.client import Warehouse
@@ -95,6 +99,7 @@ def erase_meant(warehouse: Warehouse, meant: Meant, *, at: datetime, reason: Rea
     _suppress(warehouse, meant, at)
     _mark(warehouse, meant, at)
     _blank_quotes(warehouse, meant)
+    _delete_validations(warehouse, meant)
     _blank_leads(warehouse, meant, at)
     for some in portions(meant.people):
         delete_people(warehouse, f"IN ({marks(some)})", *some)
@@ -124,8 +129,7 @@ def _suppress(warehouse: Warehouse, meant: Meant, at: datetime) -> None:
         known = {
             row[0]
             for row in warehouse.rows(
-                f"SELECT lead_key FROM {results} "
-                f"WHERE kind = 'people' AND lead_key IN ({marks(some)})",
+                f"SELECT lead_key FROM {results} WHERE {OF_PEOPLE} AND lead_key IN ({marks(some)})",
                 *some,
             )
         }
@@ -161,7 +165,7 @@ def _mark(warehouse: Warehouse, meant: Meant, at: datetime) -> None:
     for some in portions(meant.keys):
         warehouse.rows(
             f"UPDATE {results} SET status = 'gdpr_removed', {untold}, {_FIRST_TIME} "
-            f"WHERE kind = 'people' AND lead_key IN ({marks(some)})",
+            f"WHERE {OF_PEOPLE} AND lead_key IN ({marks(some)})",
             at,
             *some,
         )
@@ -234,10 +238,21 @@ def _blank_leads(warehouse: Warehouse, meant: Meant, at: datetime) -> None:
     for some in portions(meant.keys):
         warehouse.rows(
             f"UPDATE {leads} SET {untold}, {_FIRST_TIME} "
-            f"WHERE kind = 'people' AND lead_key IN ({marks(some)})",
+            f"WHERE {OF_PEOPLE} AND lead_key IN ({marks(some)})",
             at,
             *some,
         )
+
+
+def _delete_validations(warehouse: Warehouse, meant: Meant) -> None:
+    addresses = pa.array([n.normal for n in meant.names if n.field == "email"], pa.string())
+    # Also of an address that an answer spelt otherwise than it was asked for.
+    keys = meant.keys | set(address_keys(addresses).to_pylist())
+    for table in VALIDATION_TABLES:
+        for some in portions(keys):
+            warehouse.rows(
+                f"DELETE FROM {warehouse.name(table.name)} WHERE lead_key IN ({marks(some)})", *some
+            )
 
 
 def delete_people(warehouse: Warehouse, which: str, *values: object) -> None:

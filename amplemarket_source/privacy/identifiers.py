@@ -20,6 +20,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from amplemarket_source.model import OF_PEOPLE
 from amplemarket_source.model import PEOPLE as PEOPLE_KIND
 from amplemarket_source.privacy.keys import (
     Name,
@@ -139,7 +140,7 @@ def leads_told(warehouse: Warehouse, meant: Meant) -> int:
         int(
             warehouse.rows(
                 f"SELECT count(*) FROM {warehouse.name(LEADS.name)} "
-                f"WHERE kind = 'people' AND ({told}) AND lead_key IN ({marks(some)})",
+                f"WHERE {OF_PEOPLE} AND ({told}) AND lead_key IN ({marks(some)})",
                 *some,
             )[0][0]
         )
@@ -232,7 +233,7 @@ def _leads_that_found(warehouse: Warehouse, people: set[str]) -> set[str]:
 
 def _called(warehouse: Warehouse, keys: set[str], people: set[str]) -> set[Name]:
     """What leads and people are called, in every spelling that a table has."""
-    sources = [(LEADS.name, "kind = 'people' AND lead_key", keys)]
+    sources = [(LEADS.name, f"{OF_PEOPLE} AND lead_key", keys)]
     if people and warehouse.has_table(PEOPLE.name):
         sources.append((PEOPLE.name, "id", people))
     pairs = {

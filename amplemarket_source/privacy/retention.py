@@ -15,7 +15,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from amplemarket_source.ledger import Ledger
-from amplemarket_source.model import PEOPLE
+from amplemarket_source.model import EMAILS, OF_PEOPLE, PEOPLE
 from amplemarket_source.privacy.erase import delete_people, untold_columns
 from amplemarket_source.privacy.identifiers import marks
 from amplemarket_source.privacy.keys import person_key
@@ -26,6 +26,7 @@ from amplemarket_source.schema.tables import (
     PEOPLE_HISTORY,
     REJECTS,
     REQUEST_LEADS,
+    VALIDATION_TABLES,
 )
 from amplemarket_source.schema.tables import PEOPLE as PEOPLE_TABLE
 
@@ -50,7 +51,7 @@ def erase_older(ledger: Ledger, *, before: datetime, at: datetime) -> int:
     has_people = warehouse.has_table(PEOPLE_TABLE.name)
     old_people = f"SELECT id FROM {people} WHERE enriched_at < %s"
     old_leads = (
-        f"SELECT lead_key FROM {results} WHERE kind = 'people' AND status <> 'gdpr_removed' "
+        f"SELECT lead_key FROM {results} WHERE {OF_PEOPLE} AND status <> 'gdpr_removed' "
         "AND enriched_at < %s"
     )
     times: list[object] = [before]
@@ -67,7 +68,7 @@ def erase_older(ledger: Ledger, *, before: datetime, at: datetime) -> int:
         )
         times.append(before)
     told = " OR ".join(f"{name} IS NOT NULL" for name in PEOPLE.identifying)
-    told_leads = f"kind = 'people' AND ({told}) AND lead_key IN ({old_leads})"
+    told_leads = f"{OF_PEOPLE} AND ({told}) AND lead_key IN ({old_leads})"
     ((count,),) = warehouse.rows(f"SELECT count(*) FROM {leads} WHERE {told_leads}", *times)
 
     _record(ledger, "lead", f"SELECT DISTINCT lead_key FROM {leads} WHERE {told_leads}", times, at)
@@ -97,6 +98,14 @@ def erase_older(ledger: Ledger, *, before: datetime, at: datetime) -> int:
         at,
         *times,
     )
+    # A verdict has no person who tells how old it is: its outcome goes with its own.
+    warehouse.rows(
+        f"UPDATE {results} SET erased_at = %s WHERE kind = '{EMAILS.name}' AND erased_at IS NULL "
+        f"AND enriched_at < %s AND lead_key IN (SELECT lead_key FROM {leads} "
+        f"WHERE kind = '{EMAILS.name}' AND erased_at IS NOT NULL)",
+        at,
+        before,
+    )
     if has_people:
         untold = untold_columns(warehouse, ENRICHMENT_RESULTS, "person_id", "result_id")
         warehouse.rows(
@@ -107,9 +116,8 @@ def erase_older(ledger: Ledger, *, before: datetime, at: datetime) -> int:
         )
         delete_people(warehouse, f"IN ({old_people})", before)
     # What an old answer said is as old, also of somebody who was bought again since.
-    warehouse.rows(
-        f"DELETE FROM {warehouse.name(PEOPLE_HISTORY.name)} WHERE enriched_at < %s", before
-    )
+    for table in (PEOPLE_HISTORY, *VALIDATION_TABLES):
+        warehouse.rows(f"DELETE FROM {warehouse.name(table.name)} WHERE enriched_at < %s", before)
     return int(count)
 
 

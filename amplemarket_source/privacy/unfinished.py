@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from amplemarket_source.model import OF_PEOPLE
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.privacy.identifiers import people_at, people_named_by
 from amplemarket_source.schema.tables import (
@@ -65,8 +66,8 @@ def _statement(warehouse: Warehouse) -> str:
         f"SELECT erasure_key AS erased_key, erased_at FROM {erasures} "
         "WHERE reason IS NULL OR reason <> 'retention' UNION ALL "
         f"SELECT lead_key, enriched_at FROM {results} "
-        "WHERE kind = 'people' AND status = 'gdpr_removed'"
+        f"WHERE {OF_PEOPLE} AND status = 'gdpr_removed'"
         ") AS erased ON erased.erased_at BETWEEN request.loaded_at AND ended.inserted_at "
-        "WHERE request.kind = 'people' AND request.request_key IN "
+        f"WHERE request.{OF_PEOPLE} AND request.request_key IN "
         f"(SELECT request_key FROM {members})"
     )

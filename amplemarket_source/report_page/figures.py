@@ -229,6 +229,7 @@ class Figures:
         runs: the latest.
         leads_not_bought: what the last run planned and was stopped before.
         input_rows, distinct_leads: by kind.
+        verdicts: addresses that were validated, by the latest result.
         ages: by table, rows by the age in days that they are not older than; None: older than all.
         fill: documented columns of people and companies, in the tables' order.
         rows: by table.
@@ -251,6 +252,7 @@ class Figures:
     distinct_leads: Mapping[str, int] = field(default_factory=dict)
     outcomes: tuple[Outcome, ...] = ()
     people_with_phone: int = 0
+    verdicts: Mapping[str, int] = field(default_factory=dict)
     ages: Mapping[str, Mapping[int | None, int]] = field(default_factory=dict)
     fill: tuple[Fill, ...] = ()
     rejects: tuple[Rejects, ...] = ()

@@ -19,6 +19,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from amplemarket_source.model import EMAILS
 from amplemarket_source.report_page.charts import bar_chart, timeline
 from amplemarket_source.report_page.figures import Figures, JobChanges, Request, Spent, start_of
 
@@ -159,8 +160,10 @@ def _funnel(figures: Figures) -> list[tuple[str, int]]:
 
 
 def _share_found(figures: Figures) -> tuple[int, int]:
-    found = sum(one.leads for one in figures.outcomes if one.status == "enriched")
-    return found, sum(one.leads for one in figures.outcomes)
+    """A verdict comes on every address, so validations are left out."""
+    asked = [one for one in figures.outcomes if one.kind != EMAILS.name]
+    found = sum(one.leads for one in asked if one.status == "enriched")
+    return found, sum(one.leads for one in asked)
 
 
 def _requests(figures: Figures) -> list[tuple[Request, bool]]:

@@ -14,6 +14,7 @@ from typing import Final
 from amplemarket_source.schema.table import Table
 from amplemarket_source.schema.tables import (
     COMPANIES,
+    EMAIL_VALIDATIONS,
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
     ENRICHMENT_RUNS,
@@ -81,6 +82,12 @@ GROUP BY kind, input_kind, status
 
 _PHONES = f"SELECT count(DISTINCT person_id) AS people FROM {PHONE_NUMBERS.name}"
 
+_VERDICTS = f"""
+SELECT coalesce(result, 'none') AS result, count(*) AS addresses
+FROM {EMAIL_VALIDATIONS.name}
+GROUP BY coalesce(result, 'none')
+"""
+
 _REJECTS = f"""
 SELECT stage, reason, count(*) AS reject_rows, min(rejected_at) AS first_at,
   max(rejected_at) AS last_at
@@ -120,6 +127,7 @@ _FIXED: dict[str, tuple[tuple[str, ...], str]] = {
     "leads": ((LEADS.name,), _LEADS),
     "outcomes": ((ENRICHMENT_RESULTS.name,), _OUTCOMES),
     "phones": ((PHONE_NUMBERS.name,), _PHONES),
+    "verdicts": ((EMAIL_VALIDATIONS.name,), _VERDICTS),
     "rejects": ((REJECTS.name,), _REJECTS),
     "erasures": ((ERASURES.name,), _ERASURES),
     "job_changes": ((PEOPLE_HISTORY.name,), _JOB_CHANGES),

@@ -112,6 +112,7 @@ def _read(pipeline: dlt.Pipeline, now: datetime) -> Figures:
                 for row in rows("outcomes")
             ),
             people_with_phone=sum(int(row["people"]) for row in rows("phones")),
+            verdicts={row["result"]: int(row["addresses"]) for row in rows("verdicts")},
             ages={table: _ages(rows(f"ages of {table}")) for table in ("people", "companies")},
             fill=tuple(
                 fill

@@ -24,7 +24,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -45,7 +45,6 @@ __all__ = ["Collector", "Expired", "StillRunning"]
 
 logger = logging.getLogger("amplemarket")
 
-_DEFAULT_POLL_SECONDS = 5.0  # where Retry-After is missing (api-notes: poll-interval)
 _MOST_LOOKS = 4
 _PAUSE_BETWEEN_LOOKS = 2.0
 _MOST_CONTRADICTIONS = 5
@@ -85,6 +84,8 @@ class Collector:
     Attributes:
         poll_seconds: how long one request may be waited for in this run.
         on_rows: called with the number of rows of each page that reached the disk.
+        work_seconds: by kind, how long the API needs at least for all that this run waits for. So
+            much longer is waited, unless nothing is to be waited for at all.
     """
 
     api: EnrichmentApi
@@ -93,6 +94,7 @@ class Collector:
     clock: StoppableClock
     poll_seconds: float
     on_rows: Callable[[int], None]
+    work_seconds: Mapping[str, float] = field(default_factory=dict)
     _turns: Iterator[int] = field(default_factory=partial(itertools.count, 1), repr=False)
 
     def collect(self, record: RequestRecord) -> CompletedRequest:
@@ -105,7 +107,7 @@ class Collector:
             ApiError, DestinationError: the request stays open.
         """
         pages = self.spool.request(record.request_key)
-        deadline = self.clock.monotonic() + self.poll_seconds
+        deadline = self.clock.monotonic() + self._patience(record)
         times = 1
         while (completed := self._attempt(record, pages, deadline, times)) is None:
             times += 1
@@ -136,6 +138,10 @@ class Collector:
         if is_young and self.clock.monotonic() >= deadline:
             raise StillRunning from error
         self.clock.sleep(_PAUSE_WHILE_UNKNOWN)
+
+    def _patience(self, record: RequestRecord) -> float:
+        working = self.work_seconds.get(record.kind.name, 0.0)
+        return self.poll_seconds and self.poll_seconds + working
 
     def _complete(
         self, record: RequestRecord, pages: SpooledRequest, deadline: float
@@ -244,7 +250,7 @@ class Collector:
         now = self.clock.monotonic()
         if now >= deadline:
             raise StillRunning
-        told = _DEFAULT_POLL_SECONDS if page.retry_after is None else page.retry_after
+        told = page.kind.poll_seconds if page.retry_after is None else page.retry_after
         self.clock.check()
         self.clock.sleep(min(told, deadline - now))
 

@@ -26,7 +26,7 @@ from amplemarket_source.ledger import Ledger
 from amplemarket_source.load.guard import refuse_settings
 from amplemarket_source.load.waves import load_pending, load_waves
 from amplemarket_source.memory import share_arenas
-from amplemarket_source.model import COMPANIES, PEOPLE, Kind, Plan
+from amplemarket_source.model import COMPANIES, EMAILS, PEOPLE, Kind, Plan
 from amplemarket_source.report import RunReport
 from amplemarket_source.run.notify import notify
 from amplemarket_source.run.purchase import commit, draft, fetch, recorded, recover_requests
@@ -43,6 +43,7 @@ __all__ = [
     "plan",
     "refuse_requests_of_others",
     "resume",
+    "validate_emails",
 ]
 
 
@@ -191,7 +192,7 @@ class Enrichment:
                 refuse_settings(self._pipeline)
                 session = self._open(stack, on_wait)
                 before(session.ledger)
-                with recorded(session, "run" if self._inputs else "resume"):
+                with recorded(session, self._command):
                     self._purchase(session, on_plan)
                 self.report.ended(row_counts(session.warehouse))
         except BaseException as error:
@@ -199,6 +200,12 @@ class Enrichment:
             raise
         notify(self._pipeline, self.report)
         return self.report
+
+    @property
+    def _command(self) -> str:
+        if not self._inputs:
+            return "resume"
+        return "validate" if set(self._inputs) == {EMAILS} else "run"
 
     def _open(self, stack: ExitStack, on_wait: Callable[[Busy], None]) -> Session:
         """Take hold of the destination, after another run where that is to be waited for."""
@@ -276,11 +283,52 @@ def enrich(
         report = enrich(pipeline, leads="leads.csv", max_credits=500)
         report.raise_unless_settled()
     """
+    return _run(pipeline, _inputs(leads, companies), wait_for_lock, settings)
+
+
+def validate_emails(
+    pipeline: dlt.Pipeline,
+    emails: LeadsInput,
+    *,
+    wait_for_lock: str | None = None,
+    **settings: Any,
+) -> RunReport:
+    """Validate the addresses whose verdict is not known yet, as ``amplemarket validate`` does.
+
+    Each costs one e-mail credit, whatever the verdict, and is bought once, like everything else; a
+    verdict older than ``refresh_after`` is bought again. The API works off 15,000 an hour, which is
+    waited for beside ``poll_timeout``.
+
+    Args:
+        pipeline: names the destination and the dataset.
+        emails: a list with a column ``email``, in any of the forms of `enrich`, or people: rows
+            without an address are passed over.
+        wait_for_lock: as of `enrich`.
+        settings: as of `enrich`.
+
+    Returns:
+        What the run did; ``rows["email_validations"]`` is how many verdicts were loaded.
+
+    Raises:
+        Busy: another run is at work, and was for as long as was to be waited.
+        AmplemarketError: the run could not do its work.
+
+    Example::
+
+        report = validate_emails(pipeline, "contacts.csv", refresh_after="90d", max_credits=500)
+        report.raise_unless_settled()
+    """
+    return _run(pipeline, {EMAILS: emails}, wait_for_lock, settings)
+
+
+def _run(
+    pipeline: dlt.Pipeline,
+    inputs: Mapping[Kind, LeadsInput],
+    wait_for_lock: str | None,
+    settings: Mapping[str, Any],
+) -> RunReport:
     enrichment = Enrichment(
-        pipeline,
-        resolve_settings(**settings),
-        _inputs(leads, companies),
-        wait_for_lock=wait_for_lock,
+        pipeline, resolve_settings(**settings), inputs, wait_for_lock=wait_for_lock
     )
     try:
         return in_background(enrichment.run, on_stop=enrichment.stop)
@@ -307,9 +355,11 @@ def plan(
     pipeline: dlt.Pipeline,
     leads: LeadsInput | None = None,
     companies: LeadsInput | None = None,
+    *,
+    emails: LeadsInput | None = None,
     **settings: Any,
 ) -> Plan:
-    """What `enrich` would buy and cost; nothing is sent, and no key is needed.
+    """What `enrich`, or `validate_emails`, would buy and cost; nothing is sent, no key is needed.
 
     Makes no database where there is none: everything is new then.
 
@@ -325,7 +375,7 @@ def plan(
     return draft_only(
         pipeline,
         resolve_settings(**{"api_key": NO_KEY_NEEDED, **settings}),
-        _inputs(leads, companies),
+        _inputs(leads, companies, emails),
     )
 
 
@@ -372,6 +422,8 @@ def refuse_requests_of_others(ledger: Ledger) -> None:
         )
 
 
-def _inputs(leads: LeadsInput | None, companies: LeadsInput | None) -> dict[Kind, LeadsInput]:
-    given = {PEOPLE: leads, COMPANIES: companies}
+def _inputs(
+    leads: LeadsInput | None, companies: LeadsInput | None, emails: LeadsInput | None = None
+) -> dict[Kind, LeadsInput]:
+    given = {PEOPLE: leads, COMPANIES: companies, EMAILS: emails}
     return {kind: source for kind, source in given.items() if source is not None}

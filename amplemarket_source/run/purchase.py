@@ -10,7 +10,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -21,7 +22,7 @@ from amplemarket_source.errors import ExitCode
 from amplemarket_source.leads.intake import ingest, refuse_mostly_invalid
 from amplemarket_source.leads.lead_lists import LeadList
 from amplemarket_source.leads.read import LeadsInput
-from amplemarket_source.model import LEAD_FIELDS, Buyer, Cap, Kind, Plan, RequestRecord
+from amplemarket_source.model import LEAD_FIELDS, Batch, Buyer, Cap, Kind, Plan, RequestRecord
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.planning import (
     decide,
@@ -265,12 +266,26 @@ def fetch(session: Session, commitment: Commitment) -> Iterator[CompletedRequest
         for record in waiting:
             if record not in ours:
                 session.report.of_another_account(record)
-        pool = _pool(session, api, buyer, commitment.plan.cap)
+        pool = _pool(session, api, buyer, commitment.plan.cap, _work_seconds([*ours, *batches]))
         with closing(pool.completed(ours, batches)) as completed:
             yield from completed
 
 
-def _pool(session: Session, api: EnrichmentApi, buyer: Buyer, cap: Cap | None) -> RequestPool:
+def _work_seconds(requests: Iterable[RequestRecord | Batch]) -> dict[str, float]:
+    """By kind, the least that the API needs for all of the requests, one after the other."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for request in requests:
+        seconds[request.kind.name] += request.kind.seconds_for(request.lead_count)
+    return dict(seconds)
+
+
+def _pool(
+    session: Session,
+    api: EnrichmentApi,
+    buyer: Buyer,
+    cap: Cap | None,
+    work_seconds: Mapping[str, float],
+) -> RequestPool:
     settings = session.settings
     submitter = Submitter(
         api,
@@ -291,6 +306,7 @@ def _pool(session: Session, api: EnrichmentApi, buyer: Buyer, cap: Cap | None) -
         session.clock,
         settings.poll_seconds,
         session.report.count_rows,
+        work_seconds,
     )
     return RequestPool(
         submitter,

@@ -42,7 +42,7 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from amplemarket_source.model import Kind
 from amplemarket_source.schema.table import ARROW_TYPES, Column, Table
-from amplemarket_source.schema.tables import COMPANIES, PEOPLE, children_of
+from amplemarket_source.schema.tables import COMPANIES, PEOPLE, TABLES, children_of
 
 __all__ = [
     "DEEPEST",
@@ -75,12 +75,13 @@ def echo_names(kind: Kind) -> tuple[str, ...]:
 
     The guide has ``linkedin_id``, newer text ``linkedin_url`` (api-notes: linkedin-key).
     """
-    return (*kind.identifying, "linkedin_id")
+    also = ("linkedin_id",) if "linkedin_url" in kind.identifying else ()
+    return (*kind.identifying, *also)
 
 
 def entity_of(kind: Kind) -> Table:
-    """The table of what is enriched."""
-    return PEOPLE if kind.name == PEOPLE.name else COMPANIES
+    """The table of what is enriched, or validated."""
+    return TABLES[kind.table]
 
 
 def is_declared(table: Table, path: Path) -> bool:
@@ -120,7 +121,9 @@ def entity_type(table: Table) -> pa.StructType:
 
 
 def result_type(kind: Kind) -> pa.StructType:
-    """The documented Arrow type of one row of ``results``."""
+    """The documented Arrow type of one row of ``results``, as it arrives."""
+    if kind.answers_in_rows:
+        return entity_type(entity_of(kind))
     echoes = [(name, pa.string()) for name in echo_names(kind)]
     entity = entity_type(entity_of(kind))
     return pa.struct([("id", pa.int64()), ("status", pa.string()), ("result", entity), *echoes])

@@ -20,6 +20,8 @@ __all__ = [
     "COMPANY_TABLES",
     "DATA_TABLES",
     "DECLARED",
+    "EMAIL_VALIDATIONS",
+    "EMAIL_VALIDATIONS_HISTORY",
     "ENRICHMENT_REQUESTS",
     "ENRICHMENT_RESULTS",
     "ENRICHMENT_RUNS",
@@ -34,6 +36,7 @@ __all__ = [
     "REJECTS",
     "REQUEST_LEADS",
     "TABLES",
+    "VALIDATION_TABLES",
     "children_of",
 ]
 
@@ -48,7 +51,8 @@ _LINEAGE = (
 )
 
 LINEAGE: frozenset[str] = frozenset(column.name for column in _LINEAGE)
-"""The columns of ``people`` and ``companies`` that say where the answer came from."""
+"""The columns of ``people``, ``companies`` and ``email_validations`` that say where the answer came
+from."""
 
 
 def _labels(parent: str, key: str, path: str) -> Table:
@@ -164,7 +168,31 @@ COMPANY_TABLES: tuple[Table, ...] = (
 )
 
 
-def _history(entity: str, key: str, *columns: Column) -> Table:
+EMAIL_VALIDATIONS = Table(
+    name="email_validations",
+    description="An e-mail address that was validated, the latest verdict.",
+    columns=(
+        Column(
+            "lead_key",
+            description="Hash of the address, as in leads and enrichment_results of kind emails",
+            nullable=False,
+            own=True,
+        ),
+        Column("object", description='Always "email_validation_result"'),
+        Column("email", description="The address, as it was sent", personal=True),
+        Column("result", description="deliverable, risky, unknown or undeliverable"),
+        Column("catch_all", "bool", "The domain takes mail for any address"),
+        *_LINEAGE,
+        *DLT,
+    ),
+    key=("lead_key",),
+    open=True,
+    from_api=True,
+    about_people=True,
+)
+
+
+def _history(entity: str, key: str, *columns: Column, of: str = "id") -> Table:
     """Answers about an entity: one for each request that found it, never updated.
 
     Narrow on purpose: what tells a change, and nothing to reach a person by. Every answer has its
@@ -183,7 +211,7 @@ def _history(entity: str, key: str, *columns: Column) -> Table:
             *DLT,
         ),
         key=(key, "request_key"),
-        references=(((key,), entity, ("id",)),),
+        references=(((key,), entity, (of,)),),
     )
 
 
@@ -208,6 +236,17 @@ COMPANIES_HISTORY = _history(
     Column("latest_funding_stage"),
 )
 
+EMAIL_VALIDATIONS_HISTORY = _history(
+    "email_validations",
+    "lead_key",
+    Column("result", description="deliverable, risky, unknown or undeliverable"),
+    Column("catch_all", "bool", "The domain takes mail for any address"),
+    of="lead_key",
+)
+
+VALIDATION_TABLES: tuple[Table, ...] = (EMAIL_VALIDATIONS_HISTORY, EMAIL_VALIDATIONS)
+"""The tables with rows about an address, by its ``lead_key``."""
+
 _INPUT_KIND = "What identified it: email, linkedin_url, name or domain; stays when it is erased"
 
 LEADS = Table(
@@ -217,7 +256,7 @@ LEADS = Table(
         Column("lead_id", description="Hash of lead_key and external_id", nullable=False),
         Column("lead_key", description="Hash of the identifying fields", nullable=False),
         Column("external_id", description="The user's own key, untouched"),
-        Column("kind", description="people or companies", nullable=False),
+        Column("kind", description="people, companies or emails", nullable=False),
         Column("input_kind", description=_INPUT_KIND),
         *texts("email", "linkedin_url", personal=True),
         *texts("company_domain", "company_name"),
@@ -234,9 +273,13 @@ ENRICHMENT_RESULTS = Table(
     name="enrichment_results",
     description="The latest outcome for a lead.",
     columns=(
-        Column("kind", description="people or companies", nullable=False),
+        Column("kind", description="people, companies or emails", nullable=False),
         Column("lead_key", description="Hash of the identifying fields", nullable=False),
-        Column("status", description="enriched, not_found, gdpr_removed or unanswered"),
+        Column(
+            "status",
+            description="enriched (of kind emails: there is a verdict), not_found, gdpr_removed or "
+            "unanswered",
+        ),
         Column("person_id", description="The person found"),
         Column("company_id", description="The company found, for kind companies"),
         Column("request_key", description="The enrichment request that answered"),
@@ -264,7 +307,7 @@ ENRICHMENT_REQUESTS = Table(
     description="An enrichment request: the ledger of what was bought.",
     columns=(
         Column("request_key", description="Ours, made before the request is sent", nullable=False),
-        Column("kind", description="people or companies", nullable=False),
+        Column("kind", description="people, companies or emails", nullable=False),
         Column("request_id", description="The API's id, once it took the request"),
         Column(
             "status",
@@ -302,7 +345,9 @@ ENRICHMENT_RUNS = Table(
     description="A run, also one with nothing to do.",
     columns=(
         Column("run_key", description="Made when the run starts", nullable=False),
-        Column("command", description="run, resume, find, or extract: a plain pipeline.run"),
+        Column(
+            "command", description="run, validate, resume, find, or extract: a plain pipeline.run"
+        ),
         Column("label", description="Who or what the run was for"),
         Column("started_at", "timestamp"),
         Column(
@@ -396,8 +441,8 @@ LOCK = Table(
     key=("name",),
 )
 
-DATA_TABLES: tuple[Table, ...] = (*PEOPLE_TABLES, *COMPANY_TABLES)
-HISTORIES: tuple[Table, ...] = (PEOPLE_HISTORY, COMPANIES_HISTORY)
+DATA_TABLES: tuple[Table, ...] = (*PEOPLE_TABLES, *COMPANY_TABLES, EMAIL_VALIDATIONS)
+HISTORIES: tuple[Table, ...] = (PEOPLE_HISTORY, COMPANIES_HISTORY, EMAIL_VALIDATIONS_HISTORY)
 BOOKKEEPING: tuple[Table, ...] = (
     LEADS,
     ENRICHMENT_RESULTS,

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,8 @@ from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.rejects import Reject, reject_table, with_lead_keys
 from amplemarket_source.schema.tables import (
     COMPANIES_HISTORY,
+    EMAIL_VALIDATIONS,
+    EMAIL_VALIDATIONS_HISTORY,
     HISTORIES,
     PEOPLE_HISTORY,
     PHONE_NUMBERS,
@@ -46,6 +48,7 @@ from amplemarket_source.transform.outcomes import echoes, extras_by_row, request
 from amplemarket_source.transform.strict import StrictParser
 from amplemarket_source.transform.tolerant import TolerantParser
 from amplemarket_source.transform.values import LONGEST_ID
+from amplemarket_source.transform.verdicts import nested
 from amplemarket_source.workbench import Workbench
 
 __all__ = ["TableBatch", "TableBuilder", "gathered"]
@@ -99,7 +102,7 @@ class TableBuilder:
         self._strict = {kind.name: StrictParser(result_type(kind)) for kind in KINDS}
         self._tolerant = {kind.name: TolerantParser(kind, registry) for kind in KINDS}
         self._seen: dict[str, set[str]] = {
-            name: set() for name in ("people", "companies", PHONE_NUMBERS.name)
+            name: set() for name in (*(kind.table for kind in KINDS), PHONE_NUMBERS.name)
         }
         self._asked_twice: set[str] = set()
         self._answered: set[str] = set()
@@ -129,7 +132,10 @@ class TableBuilder:
         note_found(answer, matched.found, self._workbench)
         results = result_table(answer, matched, request.extras, self._registry, self._load_id)
         rejects = [*request.members.values()]
-        rejects += with_lead_keys(request.rejects, matched.results)
+        if kind.answers_in_rows:
+            rejects += [replace(r, lead_key=r.entity_id, entity_id=None) for r in request.rejects]
+        else:
+            rejects += with_lead_keys(request.rejects, matched.results)
         rejects += leftover_rejects(matched.leftover, answer.pages)
         yield {
             "enrichment_results": self._first_of_each_lead(results),
@@ -178,6 +184,8 @@ class TableBuilder:
     def _strictly(self, request: _Request, bodies: list[bytes], first: int) -> TableBatch:
         parser = self._strict[request.kind.name]
         rows = parser.parse(bodies)
+        if request.kind.answers_in_rows:
+            rows = nested(rows)
         with self._registry.attempt():
             tables = self._tables(request, rows, _only_found(rows), first, self._nested)
         if parser.members - MEMBERS:
@@ -219,6 +227,8 @@ class TableBuilder:
         flattener: Flattener,
         met: dict[str, set[str]],
     ) -> TableBatch:
+        if request.kind.answers_in_rows:
+            return self._validations(request, entities, flattener, met)
         tables: TableBatch = {}
         companies = all_companies = entities
         if request.kind is PEOPLE:
@@ -245,6 +255,23 @@ class TableBuilder:
             if len(answered):
                 history = flattener.companies_history(answered, request.lineage)
                 tables[COMPANIES_HISTORY.name] = history
+        return tables
+
+    def _validations(
+        self,
+        request: _Request,
+        verdicts: pa.StructArray,
+        flattener: Flattener,
+        met: dict[str, set[str]],
+    ) -> TableBatch:
+        tables: TableBatch = {}
+        newest = self._newest(EMAIL_VALIDATIONS.name, verdicts, met)
+        if len(newest):
+            tables |= flattener.validations(newest, request.lineage)
+        answered = self._newest(EMAIL_VALIDATIONS_HISTORY.name, verdicts, met)
+        if len(answered):
+            history = flattener.validations_history(answered, request.lineage)
+            tables[EMAIL_VALIDATIONS_HISTORY.name] = history
         return tables
 
     def _newest(

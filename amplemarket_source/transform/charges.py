@@ -1,7 +1,8 @@
 """What requests cost by the vendor's rules, so that the ledger says what the account was charged.
 
 Found costs, at most once in 24 hours for a person or company; an address or phone numbers, if they
-were asked for and came, once for ever (api-notes: credits, company-credits). So an estimate needs
+were asked for and came, once for ever (api-notes: credits, company-credits); an address that is
+validated each time (api-notes: email-validations). So an estimate needs
 to know what was charged before, by whatever request and for whatever lead: the table `CHARGES` has
 the last charge of each sort. The 24 hours are between charges: what was found for nothing in
 between does not count.
@@ -30,8 +31,9 @@ __all__ = ["note_found", "priced"]
 _FEW = 500
 """So many are looked for at once, without asking first whether there is any charge."""
 
-# No id: what was charged for stays when the person is erased.
-_CHARGE_KEY = "left(sha256($kind || chr(30) || entity_id), 32)"
+# No id: what was charged for stays when the person is erased. What costs each time is compared with
+# nothing.
+_CHARGE_KEY = "CASE WHEN NOT $charges_each THEN left(sha256($kind || chr(30) || entity_id), 32) END"
 
 _DUE = {
     # Requests may be priced in another order than they were answered in.
@@ -80,6 +82,7 @@ def note_found(answer: CompletedRequest, found: pa.Table, workbench: Workbench) 
             {
                 "request_key": record.request_key,
                 "kind": record.kind.name,
+                "charges_each": record.kind.charges_each,
                 "at": record.submitted_at or answer.summary.fetched_at,
                 "reveal_email": record.reveal_email,
                 "reveal_phone_numbers": record.reveal_phone_numbers,

@@ -35,6 +35,8 @@ from amplemarket_source.schema.table import ARROW_TYPES, Table, data_type_of
 from amplemarket_source.schema.tables import (
     COMPANIES,
     COMPANIES_HISTORY,
+    EMAIL_VALIDATIONS,
+    EMAIL_VALIDATIONS_HISTORY,
     ENRICHMENT_RESULTS,
     PEOPLE,
     PEOPLE_HISTORY,
@@ -129,6 +131,15 @@ class Flattener:
     def companies_history(self, companies: pa.StructArray, lineage: Lineage) -> pa.Table:
         """``companies_history``: the figures of each answer."""
         return self._history(COMPANIES_HISTORY, companies, lineage, {})
+
+    def validations(self, verdicts: pa.StructArray, lineage: Lineage) -> dict[str, pa.Table]:
+        """``email_validations``; the ``id`` of a verdict is the ``lead_key`` of its address."""
+        keys = pc.struct_field(verdicts, "id")
+        return self._entity(EMAIL_VALIDATIONS, verdicts, lineage, {"lead_key": keys}, {"id"})
+
+    def validations_history(self, verdicts: pa.StructArray, lineage: Lineage) -> pa.Table:
+        """``email_validations_history``: every verdict, without the address."""
+        return self._history(EMAIL_VALIDATIONS_HISTORY, verdicts, lineage, {})
 
     def extras(self, rows: pa.StructArray, known: Collection[str]) -> dict[str, pa.Array]:
         """Columns of ``enrichment_results`` for the fields of ``rows`` that are not ``known``."""

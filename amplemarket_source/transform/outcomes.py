@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from amplemarket_source.model import PEOPLE, Kind
+from amplemarket_source.model import Kind
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS, ENRICHMENT_RESULTS
@@ -40,8 +40,9 @@ def echoes(kind: Kind, rows: pa.StructArray, position: int) -> pa.Table:
         "has_phone": constant(False, count, pa.bool_()),
     }
     columns |= {name: text(name) for name in kind.identifying}
-    # The guide's key and the newer one are one field (api-notes: linkedin-key).
-    columns["linkedin_url"] = pc.coalesce(columns["linkedin_url"], text("linkedin_id"))
+    if "linkedin_url" in columns:
+        # The guide's key and the newer one are one field (api-notes: linkedin-key).
+        columns["linkedin_url"] = pc.coalesce(columns["linkedin_url"], text("linkedin_id"))
     entities = field_of(rows, "result")
     if entities is not None and pa.types.is_struct(entities.type):
         columns["entity_id"] = pc.cast(pc.struct_field(entities, "id"), pa.string())
@@ -92,11 +93,10 @@ def result_table(
     fetched_at = pa.scalar(answer.summary.fetched_at, pa.timestamp("us", tz="UTC"))
     entity = results.column("entity_id")
     nothing = pa.nulls(len(results), pa.string())
-    is_people = record.kind is PEOPLE
     result_id = results.column("result_id")
     never = pa.scalar(None, fetched_at.type)
     erased_at: object = None
-    if is_people:
+    if record.kind.about_people:
         # As an erasure leaves it: nothing that leads back to the person.
         is_removed = pc.equal(results.column("status"), "gdpr_removed")
         result_id = pc.if_else(is_removed, nothing, result_id)
@@ -105,8 +105,8 @@ def result_table(
         "kind": record.kind.name,
         "lead_key": results.column("lead_key"),
         "status": results.column("status"),
-        "person_id": entity if is_people else nothing,
-        "company_id": nothing if is_people else entity,
+        "person_id": nothing,
+        "company_id": nothing,
         "request_key": record.request_key,
         "request_id": record.request_id,
         "result_id": result_id,
@@ -120,6 +120,8 @@ def result_table(
             pa.scalar(record.kind.name), results.column("lead_key"), ":"
         ),
     }
+    if record.kind.result_column is not None:
+        columns[record.kind.result_column] = entity
     tables = [table for table in extras if len(table)]
     if tables:
         given = pa.concat_tables(tables, promote_options="default").combine_chunks()

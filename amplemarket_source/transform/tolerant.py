@@ -17,6 +17,7 @@ NUL, half a surrogate pair, bytes that are   removed, replaced by U+FFFD; origin
 no UTF-8
 a key twice in one object                    the last one counts, the others in ``rejects``
 no usable ``id`` of a person or company      the whole object in ``rejects``
+a verdict about no address                   the row in ``rejects``
 ``id`` an integer                            as text
 a company that is no object                  null, original in ``rejects``
 ``result`` although nothing was found        in ``rejects``; gone where the status is
@@ -58,6 +59,7 @@ from amplemarket_source.transform.values import (
     json_text_or_null,
     raw_text,
 )
+from amplemarket_source.transform.verdicts import REDACTED, keys_of_rows, status_of
 
 __all__ = ["FieldCleaner", "TolerantParser"]
 
@@ -71,6 +73,7 @@ class TolerantParser:
     """
 
     def __init__(self, kind: Kind, registry: ColumnRegistry) -> None:
+        self._kind = kind
         self._entity_table = entity_of(kind)
         self._echo_names = echo_names(kind)
         self._registry = registry
@@ -82,7 +85,14 @@ class TolerantParser:
         objects, they are fields of their own here, each named as its column.
         """
         fields = FieldCleaner(self._registry)
-        rows = [self._row(row, fields) for row in read_rows(body)]
+        read = read_rows(body)
+        if self._kind.answers_in_rows:
+            rows = [
+                self._answer(row, key, fields)
+                for row, key in zip(read, keys_of_rows(read), strict=True)
+            ]
+        else:
+            rows = [self._row(row, fields) for row in read]
         fields.settle_new()
         kept = [row for row in rows if row is not None]
         # Of no rows Arrow would make an array of nothing instead of structs.
@@ -91,15 +101,9 @@ class TolerantParser:
 
     def _row(self, row: Any, fields: FieldCleaner) -> dict[str, Any] | None:
         rejects_before = len(fields.rejects)
-        fields.about(None, None)
-        if not isinstance(row, dict):
-            fields.reject("result", "row_is_no_object", row)
+        clean = self._told(row, fields)
+        if clean is None:
             return None
-        clean = {
-            name: fields.fit(f"row.{name}", "text", row.get(name))
-            for name in ("id", "status", *self._echo_names)
-        }
-        clean["result"] = None
         if clean["status"] == "gdpr_removed":
             # Nothing that was said of them is kept, not even as a reject.
             del fields.rejects[rejects_before:]
@@ -115,6 +119,41 @@ class TolerantParser:
         elif _says_something(result):
             fields.reject("result", f"result_of_status_{clean['status']}"[:100], result)
         return clean
+
+    def _answer(self, row: Any, key: str | None, fields: FieldCleaner) -> dict[str, Any] | None:
+        """A row that is the answer itself (`amplemarket_source.transform.verdicts`)."""
+        rejects_before = len(fields.rejects)
+        clean = self._told(row, fields)
+        if clean is None:
+            return None
+        clean["status"] = status_of(row)
+        if clean["status"] in REDACTED:
+            del fields.rejects[rejects_before:]
+        elif clean["status"] is None:
+            # The row itself will be in `rejects`, as one that answers nothing.
+            fields.reject_replaced("row", row)
+        elif key is None:
+            fields.reject("result", f"{self._entity_table.name}_without_email", row)
+            clean["status"] = None
+        else:
+            fields.about(key, clean["id"])
+            table = self._entity_table
+            clean["result"] = fields.entity(table, row, identity=key, apart=("id",))
+        return clean
+
+    def _told(self, row: Any, fields: FieldCleaner) -> dict[str, Any] | None:
+        """What every row says beside its answer; None, and a reject, for what is no row."""
+        fields.about(None, None)
+        if not isinstance(row, dict):
+            fields.reject("result", "row_is_no_object", row)
+            return None
+        return {
+            **{
+                name: fields.fit(f"row.{name}", "text", row.get(name))
+                for name in ("id", "status", *self._echo_names)
+            },
+            "result": None,
+        }
 
 
 def _says_something(value: Any) -> bool:
@@ -187,6 +226,7 @@ class FieldCleaner:
         value: Any,
         *,
         key: str = "id",
+        identity: str | None = None,
         nested: Mapping[str, Table] = MappingProxyType({}),
         apart: Collection[str] = (),
     ) -> dict[str, Any] | None:
@@ -194,10 +234,11 @@ class FieldCleaner:
 
         Args:
             key: the field that tells it from others.
+            identity: what stands in for that field, where the object has none.
             nested: fields that hold an object with a row of its own, and the table of that.
             apart: fields that say nothing of the row.
         """
-        identity = identity_of(value, key)
+        identity = identity or identity_of(value, key)
         if identity is None:
             self.reject("result", f"{table.name}_without_{key}", value)
             return None

@@ -24,6 +24,7 @@ where
         and companies.company_id is null
     )
     or (
-        coalesce(results.person_id, results.company_id) is null
+        results.kind <> 'emails'
+        and coalesce(results.person_id, results.company_id) is null
         and results.erased_at is null
     )

@@ -23,7 +23,7 @@ from amplemarket_source.journal import Journal
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.load import removed as load_removed
 from amplemarket_source.load.waves import load_pending
-from amplemarket_source.model import LEAD_FIELDS, PEOPLE
+from amplemarket_source.model import EMAILS, LEAD_FIELDS, PEOPLE, Kind
 from amplemarket_source.pages import SpooledRequest
 from amplemarket_source.schema.tables import HISTORIES, TABLES
 from amplemarket_source.settings import resolve_settings
@@ -38,8 +38,16 @@ LEADS = [{"email": f"jane.doe{n}@acme{n}.example", "external_id": str(n)} for n 
     {"email": "removed1@acme.example", "external_id": "r"},
     {"email": "not an address", "external_id": "x"},
 ]
+
+
+def kind_of(mode: str) -> Kind:
+    """What is bought: people, or, in the mode that is called after them, verdicts on addresses."""
+    return EMAILS if mode == EMAILS.name else PEOPLE
+
+
 KEYS = {
-    lead["email"]: lead_key(PEOPLE, lead) for lead in LEADS if lead["email"] != "not an address"
+    kind: {lead["email"]: lead_key(kind, lead) for lead in LEADS if "@" in lead["email"]}
+    for kind in (PEOPLE, EMAILS)
 }
 
 POSTGRES = "postgres.url"
@@ -160,6 +168,7 @@ def run_once(
     """One run, by waves as the command line does it, or as a plain ``pipeline.run``.
 
     Args:
+        mode: ``waves``, ``plain``, or ``emails``: by waves, and the addresses are validated.
         more: further settings.
     """
     settings: dict[str, Any] = {
@@ -178,7 +187,7 @@ def run_once(
         return
     load_pending(pipeline)
     with SteppedRun(pipeline, resolve_settings(**settings)) as run:
-        run.prepare({PEOPLE: list(leads)})
+        run.prepare({kind_of(mode): list(leads)})
         run.load()
 
 

@@ -26,6 +26,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 for _name, _value in {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
@@ -130,12 +131,12 @@ class Place:
     def clear(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def learn(self, server: Server) -> None:
+    def learn(self, server: Server, mode: str = "waves") -> None:
         """Make the tables that ``known`` cases begin with, by a run that buys nothing."""
         self.make()
         status, said = in_child(
             lambda: driver.run_once(
-                self.folder, server.url, "waves", "hold", driver.LEADS[-1:], max_invalid=1.0
+                self.folder, server.url, mode, "hold", driver.LEADS[-1:], max_invalid=1.0
             )
         )
         assert status == 0, said
@@ -191,6 +192,8 @@ class Case:
         self._folder = place.folder
         self._server = server
         self._expected = expected
+        self._kind = driver.kind_of(kill.mode)
+        self._keys = driver.KEYS[self._kind]
         self.problems: list[str] = []
         self.differences: list[str] = []
         self.held = 0
@@ -238,7 +241,7 @@ class Case:
             settled = set(found["landed"]) | (
                 set(found["held"]) if on_ambiguous == "hold" else set()
             )
-            if settled >= set(driver.KEYS.values()) and "people" in found["tables"]:
+            if settled >= set(self._keys.values()) and "people" in found["tables"]:
                 return found
         self.problems.append(f"not settled after {_MOST_RUNS} runs")
         return found
@@ -246,8 +249,8 @@ class Case:
     def _check_money(self, found: dict[str, Any]) -> None:
         log = self._server.log()
         submitted = {
-            driver.KEYS[lead.removeprefix("email=")]: times
-            for lead, times in log["submitted"]["people"].items()
+            self._keys[lead.removeprefix("email=")]: times
+            for lead, times in log["submitted"][self._kind.table].items()
         }
         if twice := [key for key, times in submitted.items() if times > 1]:
             self.problems.append(f"charged twice: {len(twice)} leads")
@@ -255,7 +258,7 @@ class Case:
         if lost := set(submitted) - accounted:
             self.problems.append(f"lost: {len(lost)} leads")
         # To the credit: what the ledger says, and what the server charged for those requests.
-        known = {request[0] for request in found["requests"] if request[5]}
+        known = {_number(request[0]) for request in found["requests"] if request[5]}
         charged = {"email": 0.0, "phone": 0.0}
         unknown = 0.0
         for charge in log["charges"]:
@@ -271,6 +274,12 @@ class Case:
             self.problems.append(f"{unknown} credits charged, {at_stake} reported as held")
 
 
+def _number(request_id: str | None) -> str | None:
+    """A request's number on the server, which is the end of a UUID where it has one."""
+    is_uuid = request_id is not None and request_id.count("-") == 4
+    return str(UUID(request_id).int & 0xFFFF_FFFF) if is_uuid else request_id
+
+
 def undisturbed(place: Place, server: Server, mode: str) -> tuple[dict[str, Any], float]:
     """The tables of a run that nothing happens to, and how long one takes."""
     server.post("reset")
@@ -284,7 +293,7 @@ def undisturbed(place: Place, server: Server, mode: str) -> tuple[dict[str, Any]
         with suppress(ImportError):
             importlib.import_module(module)
     _, found = in_child(lambda: driver.dump(place.folder))
-    assert set(found["landed"]) >= set(driver.KEYS.values())
+    assert set(found["landed"]) >= set(driver.KEYS[driver.kind_of(mode)].values())
     place.clear()
     return found["tables"], took
 
@@ -294,7 +303,9 @@ def _modules_of_a_run(folder: Path, server: Server, mode: str) -> list[str]:
     return [name for name in sys.modules if name.startswith(("dlt.", "amplemarket_source."))]
 
 
-def drawn(kills: int, seed: int, took: float, random_of_four: int) -> list[Kill]:
+def drawn(
+    kills: int, seed: int, took: float, random_of_four: int, only: str | None = None
+) -> list[Kill]:
     """Cases: every boundary in turn, before and after, on both disks; some at random instants."""
     chance = random.Random(seed)
     places = [(name, when) for name in driver.BOUNDARIES for when in ("before", "after")]
@@ -302,6 +313,7 @@ def drawn(kills: int, seed: int, took: float, random_of_four: int) -> list[Kill]
     found = []
     for number in range(kills):
         mode = "plain" if chance.random() < 0.3 else "waves"
+        mode = only or mode
         empty, known = chance.random() < 0.4, chance.random() < 0.7
         if number % 4 >= 4 - random_of_four:
             moment = chance.uniform(0.02, took)
@@ -356,16 +368,18 @@ def main() -> int:
         "--random-of-four", type=int, default=1, help="of four cases, how many at random instants"
     )
     parser.add_argument("--postgres", action="store_true", help="on PostgreSQL instead of DuckDB")
+    parser.add_argument("--emails", action="store_true", help="validate the addresses instead")
     given = parser.parse_args()
+    only = "emails" if given.emails else None
     started = time.monotonic()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = stack.enter_context(postgres_server()) if given.postgres else None
         server = stack.enter_context(serving())
         place = Place(folder, url)
-        expected, took = undisturbed(place, server, "waves")
-        place.learn(server)
-        kills = drawn(given.kills, given.seed, took, given.random_of_four)
+        expected, took = undisturbed(place, server, only or "waves")
+        place.learn(server, only or "waves")
+        kills = drawn(given.kills, given.seed, took, given.random_of_four, only)
         figures = play(kills, place, server, expected)
     boundaries = {(kill.boundary, kill.when) for kill in kills if kill.when}
     table = {

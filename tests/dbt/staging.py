@@ -86,7 +86,7 @@ _PLACE_DESCRIBED = {
     "location_details__state": "State or region",
     "location_details__country": "Country",
 }
-_KIND = ("people", "companies")
+_KIND = ("people", "companies", "emails")
 _INPUT_KINDS = ("email", "linkedin_url", "name", "domain")
 _DESCRIBED_LEAD = {
     "email": "E-mail address as given, normalised",
@@ -197,6 +197,13 @@ STAGED: dict[str, Staged] = {
     "companies__technologies": Staged(renamed={"value": "technology"}),
     "companies__department_headcount": Staged(),
     "companies__job_function_headcount": Staged(),
+    "email_validations": Staged(
+        renamed={"result": "email_result", "catch_all": "is_catch_all"},
+        left_out=("object",),
+    ),
+    "email_validations_history": Staged(
+        renamed={"result": "email_result", "catch_all": "is_catch_all"},
+    ),
     "people_history": Staged(
         renamed={"location_details__country": "country"},
         dates={"current_position_start_date": "current_position_started_on"},

@@ -1,8 +1,8 @@
 """What happens before the models are built: the same on every destination, to the last credit.
 
-Two purchases of people and companies a month apart, in which people change jobs, a field comes that
-nobody has documented, and the API removes somebody; then somebody asks to be forgotten, and a run
-has nothing to do.
+Two purchases of people and companies a month apart, in which some addresses are validated, people
+change jobs, a field comes that nobody has documented, and the API removes somebody; then somebody
+asks to be forgotten, and a run has nothing to do.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from amplemarket_source.load.waves import load_pending
-from amplemarket_source.model import COMPANIES, PEOPLE
+from amplemarket_source.model import COMPANIES, EMAILS, PEOPLE
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.privacy.keys import identifier_keys
 from amplemarket_source.run.enrichment import enrich
@@ -44,6 +44,12 @@ _COMPANIES = [
     {"domain": "soylent.example", "external_id": "account-2"},
     {"domain": "notfound.example", "external_id": "account-3"},
 ]
+_ADDRESSES = [
+    *({"email": lead["email"].upper()} for lead in _EVERYBODY[:3]),
+    {"email": FORGOTTEN, "external_id": "to-be-forgotten"},
+    {"email": "risky.one@catchall.example"},
+]
+"""Those that are validated: of people, in another spelling, and of nobody else."""
 AGAIN = _EVERYBODY[:8]
 """Who is bought a second time."""
 
@@ -66,7 +72,7 @@ def buy(deployment: Deployment) -> None:
     deployment.sandbox.configure(removed_prefixes=("removed1",))
     _run(
         deployment,
-        {PEOPLE: [*_EVERYBODY, *_OTHERS], COMPANIES: _COMPANIES},
+        {PEOPLE: [*_EVERYBODY, *_OTHERS], COMPANIES: _COMPANIES, EMAILS: _ADDRESSES},
         reveal_email=True,
         reveal_phone_numbers=True,
         label="first",

@@ -6,7 +6,8 @@ import json
 from typing import Any
 from urllib.request import Request, urlopen
 
-from amplemarket_source.schema.tables import DATA_TABLES
+from amplemarket_source.model import EMAILS, PEOPLE, Kind
+from amplemarket_source.schema.tables import COMPANY_TABLES, PEOPLE_TABLES
 from tests.destinations.deployment import KEY, WarehouseDeployment
 
 __all__ = ["Rows", "answers_of", "differences"]
@@ -15,10 +16,13 @@ Rows = dict[str, list[dict[str, Any]]]
 Json = dict[str, Any]
 
 
-def answers_of(url: str, request_id: str) -> list[Json]:
+_TABLES = (*PEOPLE_TABLES, *COMPANY_TABLES)
+
+
+def answers_of(url: str, request_id: str, kind: Kind = PEOPLE) -> list[Json]:
     """The rows of an enrichment request, page after page."""
     rows: list[Json] = []
-    link: str | None = f"/people/enrichment-requests/{request_id}"
+    link: str | None = f"{kind.path}/{request_id}"
     while link:
         with urlopen(Request(url + link, headers={"Authorization": f"Bearer {KEY}"})) as answer:
             page = json.load(answer)
@@ -28,11 +32,12 @@ def answers_of(url: str, request_id: str) -> list[Json]:
 
 
 def differences(deployment: WarehouseDeployment) -> list[str]:
-    """Every value of people, companies and their children that is not what the server says now.
+    """Every value of people, companies and their children, and every verdict, that is not what the
+    server says now.
 
     Each person and company is compared with the answer of the request that their row names.
     """
-    stored = {table.name: deployment.table(table.name) for table in DATA_TABLES}
+    stored = {table.name: deployment.table(table.name) for table in _TABLES}
     requests = {row["enrichment_request_id"] for row in stored["people"]}
     expected: Rows = {name: [] for name in stored}
     companies: dict[str, Json] = {}
@@ -50,11 +55,26 @@ def differences(deployment: WarehouseDeployment) -> list[str]:
         f"{name}: {difference}"
         for name in stored
         for difference in _compare(stored[name], expected[name], known - companies.keys())
+    ] + _wrong_verdicts(deployment)
+
+
+def _wrong_verdicts(deployment: WarehouseDeployment) -> list[str]:
+    """Addresses of which the table says something else than the answer that its row names."""
+    stored = deployment.table("email_validations")
+    said = {
+        answer["email"]: answer
+        for request in {row["enrichment_request_id"] for row in stored}
+        for answer in answers_of(deployment.server.url, request, EMAILS)
+    }
+    return [
+        f"email_validations: {row['email']}"
+        for row in stored
+        if said[row["email"]] != {name: row[name] for name in said[row["email"]]}
     ]
 
 
 def _expect(expected: Rows, parent: str, key: str, entity: Json) -> None:
-    children = {table.child.path: table for table in DATA_TABLES if table.child}
+    children = {table.child.path: table for table in _TABLES if table.child}
     expected[parent].append(
         _leaves({k: v for k, v in entity.items() if k != "company" and k not in children})
     )

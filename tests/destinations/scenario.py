@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from amplemarket_source.load.waves import load_pending
-from amplemarket_source.model import COMPANIES, PEOPLE
+from amplemarket_source.model import COMPANIES, EMAILS, PEOPLE
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.privacy.keys import identifier_keys
 from amplemarket_source.privacy.leftovers import empty_working_folders
 from amplemarket_source.report import RunReport
 from amplemarket_source.report_page import figures
 from amplemarket_source.sandbox.faults import Fault
+from amplemarket_source.schema.tables import EMAIL_VALIDATIONS, HISTORIES
 from tests.destinations.deployment import WarehouseDeployment
 from tests.destinations.recount import differences
 from tests.support.steps import SteppedRun, open_ledger
@@ -37,6 +38,8 @@ LEADS = [
     {"email": "not an address", "external_id": "x"},
 ]
 FORGOTTEN = "ada0@ada0.example"
+ADDRESSES = [{"email": FORGOTTEN}, {"email": "risky.one@catchall.example"}]
+"""Those that are validated."""
 REMOVED_LATER = "ada4"
 LONG_TEXT = "An \"old\" 'friend'; \\n 100 % — δοκιμή 🎈\n\t" * 2_000
 KILLED_AT = 22
@@ -147,7 +150,8 @@ def _nothing(deployment: WarehouseDeployment) -> Seen:
     pipeline = deployment.pipeline()
     load_pending(pipeline)
     with SteppedRun(pipeline, deployment.settings(), deployment.clock) as run:
-        run.prepare({PEOPLE: LEADS, COMPANIES: [{"domain": "globex.example"}]})
+        inputs = {PEOPLE: LEADS, COMPANIES: [{"domain": "globex.example"}], EMAILS: ADDRESSES}
+        run.prepare(inputs)
         run.load()
     return _look(deployment, run.report, values=False, columns=columns_of(deployment))
 
@@ -247,7 +251,10 @@ def _killed(deployment: WarehouseDeployment) -> Seen:
 def _earlier(deployment: WarehouseDeployment) -> Seen:
     """The tables become what the version before histories left, and another machine opens them."""
     told = ("leads", "enrichment_results", "rejects")
-    before = {name: deployment.table(name) for name in ("people", "companies", *told)}
+    before = {
+        name: [row for row in deployment.table(name) if row.get("kind") != EMAILS.name]
+        for name in ("people", "companies", *told)
+    }
     as_an_earlier_version_left_it(deployment)
     deployment.wipe_disk()
     with open_ledger(deployment.pipeline()):
@@ -257,14 +264,17 @@ def _earlier(deployment: WarehouseDeployment) -> Seen:
 
 
 def as_an_earlier_version_left_it(deployment: WarehouseDeployment) -> None:
-    """Take away what was not there before there were histories, and what dlt has noted of it."""
+    """Take away what was not there before there were histories and validations, and what dlt has
+    noted of it."""
     with deployment.pipeline().sql_client() as client:
         name = client.make_qualified_table_name
         for table, columns in LATER_COLUMNS.items():
             for column in columns:
                 client.execute_sql(f"ALTER TABLE {name(table)} DROP COLUMN {column}")
-        for table in ("people_history", "companies_history"):
-            client.execute_sql(f"DROP TABLE {name(table)}")
+        for table in ("leads", "enrichment_results", "enrichment_requests"):
+            client.execute_sql(f"DELETE FROM {name(table)} WHERE kind = '{EMAILS.name}'")
+        for new in (*HISTORIES, EMAIL_VALIDATIONS):
+            client.execute_sql(f"DROP TABLE {name(new.name)}")
         client.execute_sql(f"DELETE FROM {name('_dlt_version')} WHERE 1 = 1")
 
 

@@ -38,10 +38,12 @@ def test_a_first_load_of_nulls_makes_every_table_with_every_column_and_type(
         "people": 5,
         "companies": 6,
         "people_history": 5,
+        "email_validations": 2,
         "companies_history": 6,
-        "leads": 8,
-        "enrichment_results": 8,
-        "enrichment_requests": 2,
+        "email_validations_history": 2,
+        "leads": 10,
+        "enrichment_results": 10,
+        "enrichment_requests": 3,
         "rejects": 1,
         "erasures": 1,
     }
@@ -138,6 +140,7 @@ def test_the_report_is_read_through_the_destination_and_says_the_same(scenario: 
         "gdpr_removed": 2,
     }
     assert found.leads_by_input("companies") == {"domain": {"enriched": 1}}
+    assert found.verdicts == {"deliverable": 1, "risky": 1}
     assert sum(found.ages["people"].values()) == found.rows["people"]
     # (0.5 for each found once in 24 hours, by the vendor's rules.)
     spent = sum(found.spent().values(), Spent())
@@ -155,6 +158,7 @@ def test_an_erased_person_is_in_no_table_and_is_not_bought_again(scenario: Scena
     removed, forgotten = scenario.after("none"), scenario.after("forgotten")
     assert removed.counts["people"] == 4
     assert forgotten.counts["people"] == 3
+    assert forgotten.counts["email_validations"] == 1
     assert forgotten.notes["mentions"] == []
     assert forgotten.posts == scenario.after("held").posts
     left = scenario.deployment.table("enrichment_results")

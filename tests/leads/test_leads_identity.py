@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amplemarket_source.identity import install_identity, lead_key_sql
-from amplemarket_source.model import COMPANIES, KINDS, PEOPLE, Kind
+from amplemarket_source.model import COMPANIES, EMAILS, KINDS, PEOPLE, Kind
 from tests.support.keys import lead_key
 
 # The machine that runs the suite may be slow; a rule is not.
@@ -172,9 +172,19 @@ def test_two_leads_have_one_key_only_if_their_normal_fields_are_the_same(
     assert (lead_key(kind, one) == lead_key(kind, other)) == (normals(one) == normals(other))
 
 
-def test_a_person_and_a_company_never_share_a_key() -> None:
-    url = {"linkedin_url": "linkedin.com/company/acme"}
+def test_leads_of_two_kinds_never_share_a_key() -> None:
+    url, email = {"linkedin_url": "linkedin.com/company/acme"}, {"email": "jane@acme.example"}
     assert lead_key(PEOPLE, url) != lead_key(COMPANIES, url)
+    assert lead_key(PEOPLE, email) != lead_key(EMAILS, email)
+
+
+def test_a_stored_key_stays_what_it_is() -> None:
+    lead = {"email": "Jane@acme.example", "domain": "acme.example"}
+    assert {kind.name: lead_key(kind, lead) for kind in KINDS} == {
+        "people": "36459c2fbd500326798971b9a6c50553",
+        "companies": "15132e3a9e0f6e954d5f690117532210",
+        "emails": "77d87949748163de0834819923d93b1a",
+    }
 
 
 @RULE

@@ -13,7 +13,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from amplemarket_source import amplemarket
 from amplemarket_source.destination import duckdb
 from amplemarket_source.load.waves import load_pending
-from amplemarket_source.model import PEOPLE
+from amplemarket_source.model import PEOPLE, Kind
 from amplemarket_source.report import RunReport
 from amplemarket_source.sandbox import SandboxServer
 from amplemarket_source.schema.tables import TABLES
@@ -79,6 +79,7 @@ class Deployment:
         self,
         leads: Iterable[dict[str, str]] | None = (),
         *,
+        kind: Kind = PEOPLE,
         meanwhile: Callable[[SteppedRun], object] = lambda _: None,
         **settings: Any,
     ) -> RunReport:
@@ -86,15 +87,17 @@ class Deployment:
         pipeline = self.pipeline()
         load_pending(pipeline)
         with SteppedRun(pipeline, self.settings(**settings), self.clock) as run:
-            run.prepare({} if leads is None else {PEOPLE: list(leads)})
+            run.prepare({} if leads is None else {kind: list(leads)})
             meanwhile(run)
             run.load()
         return run.report
 
-    def buy(self, leads: Iterable[dict[str, str]], **settings: Any) -> RunReport:
+    def buy(
+        self, leads: Iterable[dict[str, str]], kind: Kind = PEOPLE, **settings: Any
+    ) -> RunReport:
         """A run that reads answers onto the disk and ends before it loads them."""
         with self.opened(**settings) as run:
-            run.prepare({PEOPLE: list(leads)})
+            run.prepare({kind: list(leads)})
             list(run.completed())
         return run.report
 

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from amplemarket_source.identity import lead_key_sql
-from amplemarket_source.model import PEOPLE, Kind, RequestRecord
+from amplemarket_source.model import COMPANIES, PEOPLE, Kind, RequestRecord
 from amplemarket_source.pages import CompletedRequest, Spool, Summary
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.tables import HISTORIES, TABLES
@@ -32,9 +32,9 @@ def page(rows: Sequence[Any], **members: Any) -> bytes:
 
 def lead(number: int, kind: Kind = PEOPLE) -> dict[str, str]:
     """What the ``number``-th lead was asked by."""
-    if kind is PEOPLE:
-        return {"email": f"lead{number}@site.example"}
-    return {"domain": f"site{number}.example"}
+    if kind is COMPANIES:
+        return {"domain": f"site{number}.example"}
+    return {"email": f"lead{number}@site.example"}
 
 
 def person_row(person: Any, number: int = 0, **more: Any) -> Row:

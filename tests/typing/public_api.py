@@ -22,6 +22,7 @@ from amplemarket_source import (
     resume,
     settled,
     status,
+    validate_emails,
     workspace,
 )
 from amplemarket_source.destination import duckdb
@@ -56,6 +57,13 @@ def every_input(pipeline: dlt.Pipeline, table: pa.Table) -> None:
     leads = query_leads("SELECT email FROM contacts", "duckdb:///crm.duckdb")
     for source in (rows(), table, leads, "s3://bucket/leads.csv.gz", dlt.resource(rows())):
         enrich(pipeline, leads=source)
+
+
+def verdicts(pipeline: dlt.Pipeline) -> int:
+    print(plan(pipeline, emails=[{"email": "ada@example.com"}]).email_credits_max)
+    return validate_emails(pipeline, emails="contacts.csv", refresh_after="90d").rows[
+        "email_validations"
+    ]
 
 
 def what_comes_after(pipeline: dlt.Pipeline) -> None:

@@ -26,6 +26,12 @@ companies as (
 
 ),
 
+validations as (
+
+    select * from {{ ref('stg_amplemarket__email_validations') }}
+
+),
+
 outcomes as (
 
     select
@@ -39,11 +45,13 @@ outcomes as (
             when
                 results.status = 'enriched'
                 and coalesce(results.person_id, results.company_id) is null
+                and (leads.kind <> 'emails' or results.erased_at is not null)
                 then 'aged_out'
             else results.status
         end as outcome,
         results.person_id,
         results.company_id as found_company_id,
+        validations.email_result,
         results.request_key,
         leads.first_seen_at,
         results.enriched_at,
@@ -53,6 +61,10 @@ outcomes as (
         on
             leads.kind = results.kind
             and leads.lead_key = results.lead_key
+    left join validations
+        on
+            leads.kind = 'emails'
+            and leads.lead_key = validations.lead_key
 
 ),
 
@@ -70,6 +82,7 @@ final as (
         people.full_name,
         people.title,
         people.best_email,
+        coalesce(outcomes.email_result, people.best_email_result) as email_result,
         people.best_phone_number,
         people.linkedin_url as person_linkedin_url,
         people.position_started_on,

@@ -49,6 +49,13 @@ best_email as (
 
 ),
 
+verdicts as (
+
+    select * from {{ ref('int_amplemarket__email_verdicts_ranked') }}
+    where verdict_rank = 1
+
+),
+
 final as (
 
     select
@@ -60,6 +67,9 @@ final as (
         people.linkedin_url,
         best_email.email as best_email,
         best_email.email_source as best_email_source,
+        verdicts.email_result as best_email_result,
+        verdicts.is_catch_all as best_email_is_catch_all,
+        verdicts.validated_at as best_email_validated_at,
         best_phone.phone_number as best_phone_number,
         best_phone.phone_type as best_phone_type,
         best_phone.is_dnc_listed as best_phone_is_dnc_listed,
@@ -95,6 +105,8 @@ final as (
         on people.person_id = best_phone.person_id
     left join best_email
         on people.person_id = best_email.person_id
+    left join verdicts
+        on lower(best_email.email) = verdicts.normal_email
 
 )
 
