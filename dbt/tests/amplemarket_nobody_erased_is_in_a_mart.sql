@@ -18,9 +18,9 @@ named as (
     select person_id from {{ ref('amplemarket__job_changes') }}
     {%- if var('amplemarket__workspace_enabled', false) %}
 
-    union all
+        union all
 
-    select person_id from {{ ref('amplemarket__excluded_leads') }}
+        select person_id from {{ ref('amplemarket__excluded_leads') }}
     {%- endif %}
 
 )

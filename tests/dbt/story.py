@@ -10,8 +10,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import dlt
-
 from amplemarket_source.load.waves import load_pending
 from amplemarket_source.model import COMPANIES, PEOPLE
 from amplemarket_source.privacy.erase import erase
@@ -70,13 +68,11 @@ def tell(deployment: Deployment) -> str:
     return str(person_id)
 
 
-def keep_in_step(deployment: WarehouseDeployment) -> str:
+def keep_in_step(deployment: WarehouseDeployment) -> None:
     """Two syncs of a small workspace: what sequences, calls and exclusions have to be told by.
 
-    Between them a user, a sequence, a call and an exclusion leave. Lists and contacts are not read.
-
-    Returns:
-        The dataset of the tables, which is another one than that of what was bought.
+    Between them a user, a sequence, a call and an exclusion leave. Lists and contacts are not
+    read. The tables are in another dataset than what was bought.
     """
     sizes = {name: value for name, value in vars(SMALL).items() if name != "seed"}
     deployment.sandbox.configure(**sizes)
@@ -85,12 +81,7 @@ def keep_in_step(deployment: WarehouseDeployment) -> str:
         workspace.add("excluded_domains", domain=domain)
     for email in ("Grace.Marsh@Initech.example", FORGOTTEN):
         workspace.add("excluded_emails", email=email)
-    pipeline = dlt.pipeline(
-        "amplemarket_workspace",
-        destination=deployment.warehouse.destination(deployment.folder),
-        dataset_name=f"{deployment.dataset}_workspace",
-        pipelines_dir=str(deployment.folder / "pipelines"),
-    )
+    pipeline = deployment.workspace_pipeline()
 
     def read() -> None:
         sync(
@@ -108,7 +99,6 @@ def keep_in_step(deployment: WarehouseDeployment) -> str:
     workspace.remove("calls", workspace.rows("calls")[0]["id"])
     workspace.remove("excluded_domains", "globex.example")
     read()
-    return pipeline.dataset_name
 
 
 def buy(deployment: Deployment) -> None:

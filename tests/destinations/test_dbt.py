@@ -64,9 +64,10 @@ def test_the_models_come_to_the_same_on_every_destination(
         erased = tell(deployment)
         variables: dict[str, Any] = {"amplemarket_schema": deployment.dataset}
         if with_workspace:
+            keep_in_step(deployment)
             variables |= {
                 "amplemarket__workspace_enabled": True,
-                "amplemarket_workspace_schema": keep_in_step(deployment),
+                "amplemarket_workspace_schema": deployment.workspace,
             }
         project = Project(
             worker,

@@ -30,6 +30,7 @@ WITH_BLOCKS = [
         for name in (
             *("bigquery", "cap-a-month", "dbt-model", "duckdb", "erase", "held", "plain-pipeline"),
             *("report", "snowflake", "test-your-pipeline", "two-accounts", "upgrade"),
+            "workspace-dbt",
         )
     ),
 ]

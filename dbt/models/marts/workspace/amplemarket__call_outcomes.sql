@@ -46,7 +46,7 @@ named as (
 
 ),
 
-final as (
+counted as (
 
     select
         call_month,
@@ -56,18 +56,41 @@ final as (
         max(user_email) as user_email,
         max(disposition_name) as disposition_name,
         max(disposition_action) as disposition_action,
-        {{ amplemarket_count('count(*)') }} as call_count,
-        {{ amplemarket_count("sum(case when direction = 'outgoing' then 1 else 0 end)") }} as outgoing_count,
-        {{ amplemarket_count("sum(case when direction = 'incoming' then 1 else 0 end)") }} as incoming_count,
-        {{ amplemarket_count('sum(case when is_answered then 1 else 0 end)') }} as answered_count,
-        {{ amplemarket_count('sum(case when is_human then 1 else 0 end)') }} as human_count,
-        {{ amplemarket_ratio('sum(case when is_human then 1 else 0 end)', 'count(*)') }} as human_rate,
-        {{ amplemarket_count('coalesce(sum(duration_seconds), 0)') }} as duration_seconds,
-        {{ amplemarket_count('count(distinct contact_id)') }} as contact_count,
+        count(*) as call_count,
+        sum(case when direction = 'outgoing' then 1 else 0 end) as outgoing_count,
+        sum(case when direction = 'incoming' then 1 else 0 end) as incoming_count,
+        sum(case when is_answered then 1 else 0 end) as answered_count,
+        sum(case when is_human then 1 else 0 end) as human_count,
+        coalesce(sum(duration_seconds), 0) as duration_seconds,
+        count(distinct contact_id) as contact_count,
         min(started_at) as first_call_at,
         max(started_at) as last_call_at
     from named
-    group by call_month, user_id, disposition_id
+    group by 1, 2, 3
+
+),
+
+final as (
+
+    select
+        call_month,
+        user_id,
+        disposition_id,
+        user_name,
+        user_email,
+        disposition_name,
+        disposition_action,
+        {{ amplemarket_count('call_count') }} as call_count,
+        {{ amplemarket_count('outgoing_count') }} as outgoing_count,
+        {{ amplemarket_count('incoming_count') }} as incoming_count,
+        {{ amplemarket_count('answered_count') }} as answered_count,
+        {{ amplemarket_count('human_count') }} as human_count,
+        {{ amplemarket_ratio('human_count', 'call_count') }} as human_rate,
+        {{ amplemarket_count('duration_seconds') }} as duration_seconds,
+        {{ amplemarket_count('contact_count') }} as contact_count,
+        first_call_at,
+        last_call_at
+    from counted
 
 )
 

@@ -1,7 +1,7 @@
 {{ config(enabled=var('amplemarket__workspace_enabled', false)) }}
 
--- The owner is found by address: the API spells the ids of owners in two ways. Of two users with one
--- address it is the one who is there.
+-- The owner is found by address: the API spells the ids of owners in two ways. Of two users with
+-- one address it is the one who is there.
 with
 
 sequences as (
@@ -22,9 +22,9 @@ owners as (
         row_number() over (
             partition by lower(trim(email))
             order by
-                case when deleted_at is null then 0 else 1 end,
+                case when deleted_at is null then 0 else 1 end asc,
                 deleted_at desc,
-                user_id
+                user_id asc
         ) as owner_rank
     from {{ ref('stg_amplemarket_workspace__users') }}
     where email is not null
@@ -35,9 +35,9 @@ tasks as (
 
     select
         sequence_id,
-        {{ amplemarket_count('count(*)') }} as task_count,
-        {{ amplemarket_count('sum(case when finished_at is null then 1 else 0 end)') }} as open_task_count,
-        {{ amplemarket_count('count(distinct contact_id)') }} as contact_count,
+        count(*) as task_count,
+        sum(case when finished_at is null then 1 else 0 end) as open_task_count,
+        count(distinct contact_id) as contact_count,
         max(finished_at) as last_task_finished_at
     from {{ ref('stg_amplemarket_workspace__tasks') }}
     where deleted_at is null and sequence_id is not null
@@ -60,9 +60,9 @@ final as (
             when sequences.created_by_user_email is not null
                 then coalesce(owners.has_left, true)
         end as owner_has_left,
-        coalesce(tasks.task_count, 0) as task_count,
-        coalesce(tasks.open_task_count, 0) as open_task_count,
-        coalesce(tasks.contact_count, 0) as contact_count,
+        {{ amplemarket_count('coalesce(tasks.task_count, 0)') }} as task_count,
+        {{ amplemarket_count('coalesce(tasks.open_task_count, 0)') }} as open_task_count,
+        {{ amplemarket_count('coalesce(tasks.contact_count, 0)') }} as contact_count,
         tasks.last_task_finished_at,
         sequences.created_at,
         sequences.updated_at
