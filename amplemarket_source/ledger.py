@@ -40,7 +40,6 @@ from importlib.metadata import version
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from amplemarket_source.errors import ExitCode
 from amplemarket_source.model import (
@@ -53,6 +52,7 @@ from amplemarket_source.model import (
     RunMark,
     kind_named,
 )
+from amplemarket_source.schema.rejects import with_first_times
 from amplemarket_source.schema.table import Table
 from amplemarket_source.schema.tables import (
     CHARGES,
@@ -361,13 +361,8 @@ class Ledger:
 
     def with_first_times(self, rejects: pa.Table) -> pa.Table:
         """Rows of ``rejects``; one that was met before has the time when it was met first."""
-        name, keys = "first_rejected_at", rejects.column("reject_id")
-        field, times = rejects.schema.field(name), rejects.column(name)
-        for known in self.rejected_before(Keys(len(keys), lambda: keys)):
-            ids, first = (known.column(index).combine_chunks() for index in range(2))
-            before = first.cast(field.type).take(pc.index_in(keys, value_set=ids))
-            times = pc.coalesce(before, times)
-        return rejects.set_column(rejects.schema.get_field_index(name), field, times)
+        keys = rejects.column("reject_id")
+        return with_first_times(rejects, self.rejected_before(Keys(len(keys), lambda: keys)))
 
     def _about(
         self, kind: Kind | None, table: Table, columns: str, keys: Keys, also: str | None = None

@@ -18,6 +18,7 @@ __all__ = [
     "Listing",
     "Row",
     "Rows",
+    "SortedListing",
     "drawn",
     "hex_keys",
     "salt_of",
@@ -295,3 +296,25 @@ class Listing:
                 raise KeyError(key)
             place = self._numbers.index(number)
         return len(self) - 1 - place if self._collection.is_newest_first else place
+
+
+class SortedListing:
+    """Rows in an order that their numbers do not have, to be read by pages as a `Listing` is."""
+
+    def __init__(self, rows: list[Row], key: str) -> None:
+        self._rows = rows
+        self._places = {str(row[key]): place for place, row in enumerate(rows)}
+
+    def page(self, size: int, after: str | None = None, before: str | None = None) -> Rows:
+        """As `Listing.page`.
+
+        Raises:
+            KeyError: the cursor is no row's key.
+        """
+        if before is not None:
+            last = self._places[before]
+            first = max(0, last - size)
+        else:
+            first = 0 if after is None else self._places[after] + 1
+            last = min(len(self._rows), first + size)
+        return Rows(self._rows[first:last], last < len(self._rows), first > 0)

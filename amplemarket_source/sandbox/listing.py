@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urlencode
 
-from amplemarket_source.sandbox.collection import Listing, Row
+from amplemarket_source.sandbox.collection import Listing, Row, SortedListing
 from amplemarket_source.sandbox.exchange import Exchange, SandboxResponse
 from amplemarket_source.sandbox.validation import (
     BadRequest,
@@ -140,7 +140,7 @@ def link(path: str, query: list[tuple[str, str]]) -> dict[str, str]:
 def listed(
     exchange: Exchange,
     name: str,
-    listing: Listing,
+    listing: Listing | SortedListing,
     paging: Paging,
     *,
     key: str = "id",

@@ -198,6 +198,9 @@ class SandboxOptions:
         creator_ids: the form of a sequence's ``created_by_user_id``: 40 hexadecimal digits as in
             its example (``hex``), or the ``uuid`` of the user's own (api-notes: sequence-creator).
         list_owner: a lead list's ``owner``, an ``email`` or an ``object`` with it.
+        task_order: how a user's tasks are listed, of which nobody knows (api-notes:
+            order-of-lists): ``oldest_first`` or ``newest_first`` by when they came to be, or
+            ``last_finished_first``, before which come those that are not finished.
         variant: what the invented answers look like.
         workspace: what is in the workspace.
     """
@@ -227,6 +230,7 @@ class SandboxOptions:
     gzip: bool = False
     creator_ids: Literal["hex", "uuid"] = "hex"
     list_owner: Literal["email", "object"] = "email"
+    task_order: Literal["oldest_first", "newest_first", "last_finished_first"] = "oldest_first"
     variant: Variant = Variant()
     workspace: WorkspaceSizes = WorkspaceSizes()
 

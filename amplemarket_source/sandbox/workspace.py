@@ -19,6 +19,7 @@ from amplemarket_source.sandbox.collection import (
     Keys,
     Listing,
     Row,
+    SortedListing,
     hex_keys,
     uuid_keys,
 )
@@ -276,6 +277,17 @@ class Workspace:
         if numbers is None:
             numbers = self.numbers(stream, owner)
         return self.streams[stream].listing(numbers, matches, owner=owner)
+
+    def tasks_of(self, owner: str, matches: Callable[[Row], bool] | None) -> SortedListing:
+        """The tasks of a user in the order that the option ``task_order`` says."""
+        rows = [row for row in self.listing("tasks", owner=owner) if not matches or matches(row)]
+        order = self._options().task_order
+        if order == "newest_first":
+            rows.reverse()
+        elif order == "last_finished_first":
+            # What is not finished comes before all that is.
+            rows.sort(key=lambda row: row["finished_on"] or "~", reverse=True)
+        return SortedListing(rows, "id")
 
     def calls_between(self, start: datetime | None, stop: datetime | None) -> range:
         """The numbers of the calls that may have started between two times."""

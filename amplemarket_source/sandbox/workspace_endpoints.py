@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from amplemarket_source.sandbox.collection import Row
+from amplemarket_source.sandbox.collection import Listing, Row, SortedListing
 from amplemarket_source.sandbox.endpoint import Endpoint, Handler, Limit
 from amplemarket_source.sandbox.exchange import Exchange, SandboxResponse, refusal
 from amplemarket_source.sandbox.identity import subject_of
@@ -140,9 +140,11 @@ def _tasks(sandbox: Sandbox, exchange: Exchange) -> SandboxResponse:
         "keyword": keyword,
     }
     matches = wanted(exchange, filters, known=["user_id"])
-    return listed(
-        exchange, "tasks", sandbox.workspace.listing("tasks", matches, owner=owner), _TWENTY
-    )
+    workspace = sandbox.workspace
+    listing: Listing | SortedListing = workspace.listing("tasks", matches, owner=owner)
+    if exchange.options.task_order != "oldest_first":
+        listing = workspace.tasks_of(owner, matches)
+    return listed(exchange, "tasks", listing, _TWENTY)
 
 
 def _calls(sandbox: Sandbox, exchange: Exchange) -> SandboxResponse:

@@ -10,10 +10,11 @@ from functools import cached_property
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from amplemarket_source.schema.tables import REJECTS
 
-__all__ = ["INPUT_REJECT_ID_SQL", "Reject", "reject_table", "with_lead_keys"]
+__all__ = ["INPUT_REJECT_ID_SQL", "Reject", "reject_table", "with_first_times", "with_lead_keys"]
 
 INPUT_REJECT_ID_SQL = (
     "substr(sha256(concat_ws(chr(31), stage, reason, source, occurrence, raw)), 1, 32)"
@@ -104,3 +105,18 @@ def reject_table(
             "_dlt_id": key,
         }
     return pa.Table.from_pylist(list(rows.values()), schema=REJECTS.arrow_schema)
+
+
+def with_first_times(rejects: pa.Table, known: Iterable[pa.Table]) -> pa.Table:
+    """Rows of ``rejects``; one that was met before has the time when it was met first.
+
+    Args:
+        known: ``reject_id, first_rejected_at`` of those that are recorded, and perhaps of others.
+    """
+    name, keys = "first_rejected_at", rejects.column("reject_id")
+    field, times = rejects.schema.field(name), rejects.column(name)
+    for chunk in known:
+        ids, first = (chunk.column(index).combine_chunks() for index in range(2))
+        before = first.cast(field.type).take(pc.index_in(keys, value_set=ids))
+        times = pc.coalesce(before, times)
+    return rejects.set_column(rejects.schema.get_field_index(name), field, times)

@@ -49,6 +49,7 @@ class Stream:
         key: the field by which the API tells rows apart.
         page_size: where more than the default is known to be taken (api-notes: lists).
         needs: the stream whose rows say in which parts it is read.
+        part_column: the column that says of a row which part it was listed in.
         by_default: read unless others are asked for.
         prepare: makes an object of a row.
         carried: our columns of child rows, and the row's columns that they are taken from.
@@ -60,6 +61,7 @@ class Stream:
     key: str = "id"
     page_size: int | None = None
     needs: str = ""
+    part_column: str = ""
     by_default: bool = True
     prepare: Callable[[bytes], bytes] = _as_it_is
     carried: dict[str, str] = field(default_factory=dict)
@@ -89,13 +91,20 @@ _ALL = (
         "/lead-lists/{part}",
         "leads",
         needs="lead_lists",
+        part_column="lead_list_id",
         carried={"lead_list_id": "lead_list_id", "lead_list_lead_id": "id"},
     ),
     Stream("calls", "/calls", "calls"),
-    Stream("tasks", "/tasks", "tasks", needs="users"),
+    Stream("tasks", "/tasks", "tasks", needs="users", part_column="user_id"),
     Stream("accounts", "/accounts", "accounts"),
     Stream("contacts", "/contacts", "contacts"),
-    Stream("job_openings", "/job-openings", "job_openings", by_default=False),
+    Stream(
+        "job_openings",
+        "/job-openings",
+        "job_openings",
+        part_column="company_id",
+        by_default=False,
+    ),
 )
 STREAMS: dict[str, Stream] = {stream.name: stream for stream in _ALL}
 """In the order in which they are read: what one needs of another comes after it."""

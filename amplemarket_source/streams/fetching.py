@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sized
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -96,7 +96,9 @@ def pages_of(parts: Iterable[Part]) -> Generator[Event, None, None]:
 
     threads = [
         threading.Thread(target=work, name="amplemarket-listing", daemon=True)
-        for _ in range(_SIDE_BY_SIDE)
+        for _ in range(
+            min(_SIDE_BY_SIDE, len(parts) if isinstance(parts, Sized) else _SIDE_BY_SIDE)
+        )
     ]
     for thread in threads:
         thread.start()

@@ -17,12 +17,13 @@ most                   whole, in each sync
 ``job_openings``       of each company that enrichment has loaded
 =====================  ====================================================================
 
-What a listing did not have is marked as deleted only where it was read to its end.
+What a listing did not have is marked as deleted only where it was read to its end. Tasks and leads
+are listed nowhere but by their user and list, so they leave with these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -193,7 +194,7 @@ class Listings:
         before = {} if self._is_full else self._store.progress(stream.name)
         cursors = {user: moment_of(before.get(user)) for user in self._users}
         known: dict[str, Any] = {
-            "part": "t.user_id",
+            "part": f"t.{stream.part_column}",
             "is_over": "t.finished_on IS NOT NULL",
         }
         times = [time for time in cursors.values() if time is not None]
@@ -263,7 +264,7 @@ class Listings:
             for lead_list, state in self._lists.items()
             if state is None or read.get(lead_list, "") != state
         }
-        known = {"part": "t.lead_list_id"}
+        known = {"part": f"t.{stream.part_column}"}
         return Reading(
             [
                 Part(
@@ -282,10 +283,9 @@ class Listings:
         yield from self._pages(stream, part=lead_list)
         return Ended(state=state)
 
-    @property
-    def listed_lists(self) -> dict[str, str | None] | None:
-        """The lists there are; None where nobody knows."""
-        return self._lists if "lead_lists" in self._complete else None
+    def parts_of(self, stream: Stream) -> Collection[str] | None:
+        """The users or lists by which a stream is read; None where nobody knows them all."""
+        return self._shown[stream.needs] if stream.needs in self._complete else None
 
     # Contacts
 
@@ -331,7 +331,7 @@ class Listings:
                     partial(_unless_gone, self._openings_of(stream, company)),
                 )
 
-        return Reading(parts(), {"part": "t.company_id"})
+        return Reading(parts(), {"part": f"t.{stream.part_column}"})
 
     def _openings_of(self, stream: Stream, company: str) -> Generator[ListPage, None, Ended]:
         yield from self._pages(stream, [("company_id", company)])

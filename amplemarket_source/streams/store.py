@@ -9,14 +9,16 @@ its child rows.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
+from amplemarket_source.schema.rejects import with_first_times
 from amplemarket_source.schema.streams import PROGRESS
 from amplemarket_source.schema.table import Table
+from amplemarket_source.schema.tables import REJECTS
 from amplemarket_source.transform.listing import RawRows
 from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.workbench import Workbench
@@ -46,6 +48,7 @@ class StreamStore:
         self._warehouse = warehouse
         self._workbench = workbench
         self._knows_nothing = knows_nothing
+        self._look_up_others = ""
 
     def has(self, table: Table) -> bool:
         """Whether there is anything to know of the table."""
@@ -63,10 +66,16 @@ class StreamStore:
         )
         return {row[0]: row[1] for row in rows}
 
-    def values(self, sql: str) -> Iterator[str]:
-        """The first column of a query at the destination; texts that are not null."""
-        for chunk in self._warehouse.read(sql):
-            yield from (value for value in chunk.column(0).to_pylist() if value is not None)
+    def with_first_times(self, rejects: pa.Table) -> pa.Table:
+        """Rows of ``rejects``; one that was met before has the time when it was met first."""
+        if not self.has(REJECTS):
+            return rejects
+        known = self._warehouse.read_for(
+            f"SELECT reject_id, first_rejected_at FROM {self.name(REJECTS)} "
+            "WHERE reject_id IN ({keys})",
+            rejects.column("reject_id"),
+        )
+        return with_first_times(rejects, known)
 
     def name(self, table: Table) -> str:
         """How a statement calls the table."""
@@ -86,22 +95,24 @@ class StreamStore:
         Args:
             part: an expression: the part that a row is listed in.
             is_over: a condition: nothing will become of the row any more.
-            where: which rows matter; all of none.
+            where: which rows are likely to be listed; all of none. Others are looked up when they
+                come.
         """
         self._workbench.clear("known_rows", "seen_rows")
+        self._look_up_others = ""
         if not self.has(table):
             return
-        where = f"WHERE {where}" if where else ""
-        chunks = self._warehouse.read(
+        select = (
             "SELECT t._dlt_id AS row_key, "
             "CASE WHEN l.status = 0 THEN t.row_hash END AS row_hash, "
             f"{part} AS part, t.deleted_at IS NOT NULL AS is_deleted, {is_over} AS is_over "
             f"FROM {self._warehouse.name(table.name)} AS t "
-            f"LEFT JOIN {self._warehouse.name('_dlt_loads')} AS l ON l.load_id = t._dlt_load_id "
-            f"{where}",
-            *parameters,
+            f"LEFT JOIN {self._warehouse.name('_dlt_loads')} AS l ON l.load_id = t._dlt_load_id"
         )
-        for chunk in chunks:
+        if where:
+            self._look_up_others = f"{select} WHERE t._dlt_id IN ({{keys}})"
+            select += f" WHERE {where}"
+        for chunk in self._warehouse.read(select, *parameters):
             self._workbench.append("known_rows", chunk)
 
     def known_open(self, part: str) -> set[str]:
@@ -131,6 +142,15 @@ class StreamStore:
             self._workbench.execute(
                 "CREATE OR REPLACE TEMP TABLE listed AS SELECT * FROM listed_rows"
             )
+        if self._look_up_others:
+            others = self._workbench.table(
+                "SELECT DISTINCT row_key FROM listed WHERE row_key IS NOT NULL "
+                "EXCEPT (SELECT row_key FROM known_rows UNION ALL SELECT row_key FROM seen_rows)"
+            )
+            if others.num_rows:
+                sql, keys = self._look_up_others, others.column(0)
+                for chunk in self._warehouse.read_for(sql, keys):
+                    self._workbench.append("known_rows", chunk)
         # A load has one row for a key, whatever moves between two pages.
         first = self._workbench.rows("SELECT min(place) FROM listed GROUP BY row_key")
         keyless = self._workbench.rows("SELECT place FROM listed WHERE row_key IS NULL")

@@ -8,6 +8,7 @@ is loaded, it marks nothing as deleted, and how far it was read is not noted.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 import dlt
@@ -143,8 +144,8 @@ class Sync:
         if report.error is None:
             report.is_done = True
             self._listings.ended(stream)
-            if stream.name == "lead_lists":
-                self._leave_lists()
+            if stream.needs:
+                self._leave_with_parts(stream)
 
     def _failed(self, stream: Stream, error: ApiError) -> None:
         """One stream's trouble, unless it is everybody's.
@@ -223,6 +224,9 @@ class Sync:
             self._meet(new)
         for tables in builder.tables(new):
             kept = withheld(tables, self._kept_out)
+            rejects = kept.get(REJECTS.name)
+            if rejects is not None and rejects.num_rows:
+                kept[REJECTS.name] = self._store.with_first_times(rejects)
             if stream.name in kept:
                 self._report.streams[stream.name].changed += kept[stream.name].num_rows
             yield kept
@@ -309,20 +313,27 @@ class Sync:
         known = f"SELECT id FROM {self._store.name(contacts)}"
         return f"SELECT id FROM ({every}) AS met WHERE id NOT IN ({known})"
 
-    def _leave_lists(self) -> None:
-        """The leads of lists that are gone have left with them."""
-        lists = self._listings.listed_lists
-        leads = stream_table("lead_list_leads")
-        if lists is None or not self._store.has(leads):
+    def _leave_with_parts(self, stream: Stream) -> None:
+        """The tasks of users who are gone have left with them, and so the leads of lists.
+
+        When they are back all of theirs is read, however far that was known.
+        """
+        there, table = self._listings.parts_of(stream), stream.table
+        if there is None or not self._store.has(table):
             return
-        known = self._store.values(
-            f"SELECT DISTINCT lead_list_id FROM {self._store.name(leads)} WHERE deleted_at IS NULL"
-        )
-        gone = set(known) - lists.keys()
-        if gone:
-            keys = pa.chunked_array([sorted(gone)])
-            self._store.mark(leads, keys, self._clock.now(), "lead_list_id")
-            self._store.forget_progress(leads.name, gone)
+        column, left = stream.part_column, Counter[str]()
+        for chunk in self._warehouse.read(
+            f"SELECT {column}, count(*) FROM {self._store.name(table)} "
+            f"WHERE deleted_at IS NULL AND {column} IS NOT NULL GROUP BY {column}"
+        ):
+            left.update(dict(zip(*(one.to_pylist() for one in chunk.columns), strict=True)))
+        for part in there:
+            left.pop(part, None)
+        if left:
+            keys = pa.chunked_array([sorted(left)])
+            self._store.mark(table, keys, self._clock.now(), column)
+            self._store.forget_progress(stream.name, left.keys())
+            self._report.streams[stream.name].deleted += left.total()
 
 
 def _contact_of(row: Glimpse) -> str | None:

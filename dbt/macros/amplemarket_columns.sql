@@ -35,11 +35,49 @@
             lower(cast({{ adapter.quote(there[name].name) }} as {{ dbt.type_string() }})) in ('true', '1')
         {%- else -%}
             {{ adapter.quote(there[name].name) }}
-        {%- endif %} as {{ name }}
+        {%- endif %} as {{ amplemarket.amplemarket_alias(name) }}
     {%- endfor -%}
     {%- for name in more -%},
         {{ adapter.quote(there[name | lower].name) if name | lower in there else name }} as {{ name }}
     {%- endfor -%}
+{%- endmacro -%}
+
+{#-
+  A select of a table that is there once the loader has read its stream: of no rows, where it has not.
+
+  Arguments:
+    relation, columns: as above.
+    loads: the loader's own table of loads, which tells a table that is missing from a schema that is.
+-#}
+{%- macro amplemarket_partial(relation, columns, loads) -%}
+    {%- if not execute or amplemarket.amplemarket_exists(relation) -%}
+    select
+        {{ amplemarket.amplemarket_columns(relation, columns) }}
+    from {{ relation }}
+    {%- elif amplemarket.amplemarket_exists(loads) -%}
+    select
+        {% for name, data_type in columns.items() -%}
+        cast(null as {{ amplemarket.amplemarket_type(data_type) }}) as {{ amplemarket.amplemarket_alias(name) }}
+        {%- if not loop.last %},
+        {% endif -%}
+        {%- endfor %}
+    limit 0
+    {%- else -%}
+        {{ exceptions.raise_compiler_error(
+            "There is no table " ~ relation ~ ", and none of loads beside it. Set the variables "
+            ~ "amplemarket_workspace_schema and amplemarket_workspace_database to the dlt dataset "
+            ~ "that amplemarket sync loads into, or amplemarket__workspace_enabled to false."
+        ) }}
+    {%- endif -%}
+{%- endmacro -%}
+
+{%- macro amplemarket_exists(relation) -%}
+    {{ return(adapter.get_relation(relation.database, relation.schema, relation.identifier) is not none) }}
+{%- endmacro -%}
+
+{#- A column's name, quoted where it is a word of SQL's. -#}
+{%- macro amplemarket_alias(name) -%}
+    {{ return(adapter.quote(name) if name in ("from", "to") else name) }}
 {%- endmacro -%}
 
 {#- Whether a column of the database is text, or true and false. -#}

@@ -32,3 +32,14 @@
 {%- macro amplemarket_count(aggregate) -%}
     cast({{ aggregate }} as {{ dbt.type_bigint() }})
 {%- endmacro -%}
+
+{#-
+  The domain that a URL, a host or a domain is of: without scheme, `www.`, port, path and case.
+
+  Example: {{ amplemarket_domain("company_website") }}
+-#}
+{%- macro amplemarket_domain(column) -%}
+    regexp_replace(
+        regexp_replace(lower(trim({{ column }})), '^([a-z]+://)?(www[.])?', ''), '[/:?#].*$', ''
+    )
+{%- endmacro -%}

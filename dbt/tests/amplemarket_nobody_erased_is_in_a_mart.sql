@@ -16,6 +16,12 @@ named as (
     union all
 
     select person_id from {{ ref('amplemarket__job_changes') }}
+    {%- if var('amplemarket__workspace_enabled', false) %}
+
+        union all
+
+        select person_id from {{ ref('amplemarket__excluded_leads') }}
+    {%- endif %}
 
 )
 

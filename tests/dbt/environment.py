@@ -120,7 +120,7 @@ class Project:
         deployment: WarehouseDeployment,
         folder: Path,
         project: Path = PACKAGE,
-        variables: Mapping[str, str] | None = None,
+        variables: Mapping[str, Any] | None = None,
     ) -> None:
         self._worker = worker
         self._project = project

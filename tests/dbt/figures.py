@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,25 +13,46 @@ import yaml
 from tests.dbt.environment import PACKAGE
 from tests.destinations.deployment import WarehouseDeployment
 
-__all__ = ["FIGURES", "MARTS", "figures", "undescribed"]
+__all__ = [
+    "ENRICHMENT_MARTS",
+    "FIGURES",
+    "MARTS",
+    "WORKSPACE_MARTS",
+    "figures",
+    "undescribed",
+]
 
 FIGURES = Path(__file__).with_name("figures.json")
 """What the story comes to, the same on every destination."""
 
-MARTS: list[dict[str, Any]] = yaml.safe_load(
-    (PACKAGE / "models" / "marts" / "_marts.yml").read_text("utf-8")
-)["models"]
+_FOLDER = PACKAGE / "models" / "marts"
+_Mart = dict[str, Any]
+
+
+def _described_in(path: Path) -> list[_Mart]:
+    found: list[_Mart] = yaml.safe_load(path.read_text("utf-8"))["models"]
+    return found
+
+
+ENRICHMENT_MARTS = _described_in(_FOLDER / "_marts.yml")
+
+WORKSPACE_MARTS = _described_in(_FOLDER / "workspace" / "_workspace_marts.yml")
+"""Those of the workspace's tables, which a project has to ask for."""
+
+MARTS = [*ENRICHMENT_MARTS, *WORKSPACE_MARTS]
 
 _OF_THE_MACHINE = {"started_at", "finished_at", "seconds"}
 """Columns that tell the machine's time, which is another each time; they are counted only."""
 
 
-def figures(deployment: WarehouseDeployment, schema: str) -> dict[str, dict[str, Any]]:
+def figures(
+    deployment: WarehouseDeployment, schema: str, marts: Iterable[_Mart]
+) -> dict[str, dict[str, Any]]:
     """Rows of each mart; of each column the values, and their sum or the least and greatest."""
-    return {mart["name"]: _mart(deployment, schema, mart) for mart in MARTS}
+    return {mart["name"]: _mart(deployment, schema, mart) for mart in marts}
 
 
-def _mart(deployment: WarehouseDeployment, schema: str, mart: dict[str, Any]) -> dict[str, Any]:
+def _mart(deployment: WarehouseDeployment, schema: str, mart: _Mart) -> dict[str, Any]:
     names, asked = ["rows"], ["count(*)"]
     for column in mart["columns"]:
         name, data_type = column["name"], column["data_type"]

@@ -2,26 +2,30 @@
 
     python -m tests.dbt.staging
 
-writes ``dbt/models/staging/amplemarket``: the sources, a view for each table, and the description
-of every column. `tests.dbt.test_staging` fails where a declared table has changed since.
+writes ``dbt/models/staging``: of what enrichment loads and of the workspace the source, a view for
+each table, and the description of every column. `tests.dbt.test_staging` fails where a declared
+table has changed since.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from amplemarket_source.schema.streams import STREAM_TABLES
 from amplemarket_source.schema.table import Column, DataType, Table
 from amplemarket_source.schema.tables import TABLES
+from tests.dbt.staged_workspace import STAGED_WORKSPACE, Staged
 from tests.support.environments import ROOT
 
-__all__ = ["FOLDER", "STAGED", "Staged", "files"]
+__all__ = ["FOLDER", "SOURCES", "STAGED", "Staged", "StagedSource", "files"]
 
-FOLDER = ROOT / "dbt" / "models" / "staging" / "amplemarket"
+FOLDER = ROOT / "dbt" / "models" / "staging"
+_WORKSPACE_ENABLED = "var('amplemarket__workspace_enabled', false)"
 
 _TYPES: dict[DataType, str] = {
     "text": "string",
@@ -30,7 +34,6 @@ _TYPES: dict[DataType, str] = {
     "double": "float",
     "timestamp": "timestamp",
 }
-_WRITTEN_BY = "tests/dbt/staging.py from amplemarket_source/schema/tables.py"
 
 _WIDTH = 92  # of a line, its indentation aside
 
@@ -49,30 +52,6 @@ _LOADS = Table(
     ),
     key=("load_id",),
 )
-
-
-@dataclass(frozen=True)
-class Staged:
-    """What a staging view makes of a table.
-
-    Attributes:
-        renamed: staging name by the table's.
-        left_out: columns that no model needs.
-        dates: staging name of a date by the text column that holds it.
-        also: fields that the API does not document, with what they are taken for and a description;
-            null where no answer has had them.
-        described: descriptions of columns that the declaration has none for.
-        more: the variable names further columns, which are taken as they are.
-        accepted: the values that a column has.
-    """
-
-    renamed: Mapping[str, str] = field(default_factory=dict)
-    left_out: tuple[str, ...] = ()
-    dates: Mapping[str, str] = field(default_factory=dict)
-    also: Mapping[str, tuple[DataType, str]] = field(default_factory=dict)
-    described: Mapping[str, str] = field(default_factory=dict)
-    more: bool = False
-    accepted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 _PLACE = {
@@ -267,80 +246,157 @@ _NAMES = {"_dlt_list_idx": "list_index", "_dlt_load_id": "dlt_load_id"}
 _LEFT_OUT = ("_dlt_id", "_dlt_parent_id")
 
 
+_RESERVED = ("from", "to")
+"""Names that are words of SQL's: quoted where they stand."""
+
+
+@dataclass(frozen=True)
+class StagedSource:
+    """One of the two sources of the package, each in a schema of its own.
+
+    Attributes:
+        name: of the source; variables and models are called by it.
+        declared_in: the module of the tables.
+        database, schema: where they are, unless the project says otherwise.
+        enabled: the variable that switches it on; always on without.
+        is_partial: a table that is not there is one without rows, because not all are loaded.
+        watched: the table whose newest row says that a scheduler is alive, and by what.
+    """
+
+    name: str
+    description: str
+    declared_in: str
+    database: str
+    schema: str
+    tables: tuple[Table, ...]
+    staged: Mapping[str, Staged]
+    watched: Mapping[str, dict[str, Any]]
+    enabled: str = ""
+    is_partial: bool = False
+
+    @property
+    def folder(self) -> Path:
+        return FOLDER / self.name
+
+    @property
+    def written_by(self) -> str:
+        return f"tests/dbt/staging.py from amplemarket_source/schema/{self.declared_in}"
+
+    def model(self, table: Table) -> str:
+        """The name of a table's staging view."""
+        return f"stg_{self.name}__{_short(table)}"
+
+    def staged_name(self, table: Table, column: str) -> str:
+        """What a column is called there."""
+        return self.staged[table.name].renamed.get(column, _NAMES.get(column, column))
+
+    def columns(self, table: Table) -> list[Column]:
+        """Declared and undocumented ones, as a staging view reads them."""
+        staged = self.staged[table.name]
+        also = [
+            Column(name, data_type, _NOT_DOCUMENTED.format(said), personal=table.about_people)
+            for name, (data_type, said) in staged.also.items()
+            if table.column(name) is None
+        ]
+        left_out = (*staged.left_out, *_LEFT_OUT)
+        return [one for one in (*table.columns, *also) if one.name not in left_out]
+
+    def said_of(self, table: Table, column: Column) -> str:
+        """The declared description, or ours.
+
+        Raises:
+            KeyError: nobody has said what the column is.
+        """
+        return column.description or self.staged[table.name].described[column.name]
+
+
+SOURCES = (
+    StagedSource(
+        "amplemarket",
+        "What dlt-source-amplemarket loads. Every table is there from the first load on, with "
+        "every column that is declared.",
+        "tables.py",
+        "{{ var('amplemarket_database', target.database) }}",
+        "{{ var('amplemarket_schema', 'amplemarket_data') }}",
+        (*TABLES.values(), _LOADS),
+        STAGED,
+        # A run without anything to do has its row as well, so silence means a scheduler that died.
+        {"enrichment_runs": {"loaded_at_field": "finished_at"}},
+    ),
+    StagedSource(
+        "amplemarket_workspace",
+        "What amplemarket sync keeps in step with the workspace. A table is there once its stream "
+        "was read.",
+        "streams.py",
+        "{{ var('amplemarket_workspace_database', var('amplemarket_database', target.database)) }}",
+        "{{ var('amplemarket_workspace_schema', 'amplemarket_workspace') }}",
+        (*STREAM_TABLES, _LOADS),
+        STAGED_WORKSPACE,
+        # A sync that finds nothing new notes how far it has read, which is a load.
+        {"_dlt_loads": {"loaded_at_field": "inserted_at"}},
+        enabled=_WORKSPACE_ENABLED,
+        is_partial=True,
+    ),
+)
+
+
 def files() -> dict[Path, str]:
-    """What stands in the folder, by path.
+    """What stands in the folders, by path.
 
     Raises:
         KeyError: a declared table is not staged.
     """
-    tables = [TABLES[name] for name in TABLES] + [_LOADS]
-    found = {FOLDER / f"{_model(table)}.sql": _sql(table) for table in tables}
-    found[FOLDER / "_sources.yml"] = _yml({"sources": [_source(tables)]})
-    found[FOLDER / "_staging.yml"] = _yml({"models": [_described(table) for table in tables]})
+    return {path: text for source in SOURCES for path, text in _files(source).items()}
+
+
+def _files(source: StagedSource) -> dict[Path, str]:
+    folder, tables = source.folder, source.tables
+    found = {folder / f"{source.model(table)}.sql": _sql(source, table) for table in tables}
+    models = [_described(source, table) for table in tables]
+    found[folder / "_sources.yml"] = _yml(source, {"sources": [_source(source)]})
+    found[folder / "_staging.yml"] = _yml(source, {"models": models})
     return found
-
-
-def _model(table: Table) -> str:
-    return f"stg_amplemarket__{_short(table)}"
 
 
 def _short(table: Table) -> str:
     return table.name.removeprefix("_dlt_")
 
 
-def _staged_name(table: Table, column: str) -> str:
-    return STAGED[table.name].renamed.get(column, _NAMES.get(column, column))
+def _quoted(name: str) -> str:
+    return f"{{{{ adapter.quote('{name}') }}}}" if name in _RESERVED else name
 
 
-def _columns(table: Table) -> list[Column]:
-    """Declared and undocumented ones, as a staging view reads them."""
-    staged = STAGED[table.name]
-    also = [
-        Column(name, data_type, _NOT_DOCUMENTED.format(said), personal=table.name[:6] == "people")
-        for name, (data_type, said) in staged.also.items()
-        if table.column(name) is None
-    ]
-    left_out = (*staged.left_out, *_LEFT_OUT)
-    return [one for one in (*table.columns, *also) if one.name not in left_out]
-
-
-def _sql(table: Table) -> str:
-    staged = STAGED[table.name]
-    source = f"source('amplemarket', '{_short(table)}')"
-    read = "\n".join(f"    '{one.name}': '{_TYPES[one.data_type]}'," for one in _columns(table))
-    more = "[]"
-    if staged.more:
-        more = f"var('amplemarket__{table.name}_pass_through_columns', [])"
+def _sql(source: StagedSource, table: Table) -> str:
+    staged = source.staged[table.name]
+    relation = f"source('{source.name}', '{_short(table)}')"
+    read = "\n".join(
+        f"    '{one.name}': '{_TYPES[one.data_type]}'," for one in source.columns(table)
+    )
     wanted = []
-    for column in _columns(table):
-        name = _staged_name(table, column.name)
+    for column in source.columns(table):
+        name = source.staged_name(table, column.name)
         if column.data_type == "timestamp":
             wanted.append(f"{{{{ amplemarket_utc('{column.name}') }}}} as {name}")
         else:
-            wanted.append(column.name + (f" as {name}" if name != column.name else ""))
+            wanted.append(_quoted(column.name) + (f" as {name}" if name != column.name else ""))
         if column.name in staged.dates:
             date = f"{{{{ amplemarket_date('{column.name}') }}}}"
             wanted.append(f"{date} as {staged.dates[column.name]}")
     selected = ",\n        ".join(wanted)
-    if staged.more:
-        selected += "{% for column in more %}, {{ column }}{% endfor %}"
-    head = f"-- Written by {_WRITTEN_BY}.\n"
+    head = f"-- Written by {source.written_by}.\n"
+    if source.enabled:
+        head += f"{{{{ config(enabled={source.enabled}) }}}}\n"
     head += f"{{%- set columns = {{\n{read}\n}} %}}\n"
     if staged.more:
+        selected += "{% for column in more %}, {{ column }}{% endfor %}"
+        more = f"var('amplemarket__{table.name}_pass_through_columns', [])"
         head += f"{{%- set more = {more} %}}\n"
-    given = f"{source}, columns{', more' if staged.more else ''}"
-    read_columns = f"{{{{ amplemarket_columns({given}) }}}}"
-    if len(read_columns) > _WIDTH:
-        read_columns = read_columns.replace(source, f"\n            {source}")
-        read_columns = read_columns.replace(") }}", "\n        ) }}")
     return f"""{head}
 with
 
 loaded as (
 
-    select
-        {read_columns}
-    from {{{{ {source} }}}}
+{_loaded(source, relation, has_more=staged.more)}
 
 ),
 
@@ -356,28 +412,45 @@ select * from final
 """
 
 
-def _source(tables: list[Table]) -> dict[str, Any]:
+def _loaded(source: StagedSource, relation: str, *, has_more: bool) -> str:
+    if source.is_partial:
+        return f"""    {{{{ amplemarket_partial(
+        {relation},
+        columns,
+        source('{source.name}', 'loads')
+    ) }}}}"""
+    given = f"{relation}, columns{', more' if has_more else ''}"
+    columns = f"{{{{ amplemarket_columns({given}) }}}}"
+    if len(columns) > _WIDTH:
+        columns = columns.replace(relation, f"\n            {relation}")
+        columns = columns.replace(") }}", "\n        ) }}")
+    return f"""    select
+        {columns}
+    from {{{{ {relation} }}}}"""
+
+
+def _source(source: StagedSource) -> dict[str, Any]:
     return {
-        "name": "amplemarket",
-        "description": "What dlt-source-amplemarket loads. Every table is there from the first "
-        "load on, with every column that is declared.",
-        "database": "{{ var('amplemarket_database', target.database) }}",
-        "schema": "{{ var('amplemarket_schema', 'amplemarket_data') }}",
+        "name": source.name,
+        "description": source.description,
+        **({"config": {"enabled": f"{{{{ {source.enabled} }}}}"}} if source.enabled else {}),
+        "database": source.database,
+        "schema": source.schema,
         "loader": "dlt",
-        "tables": [_source_table(table) for table in tables],
+        "tables": [_source_table(source, table) for table in source.tables],
     }
 
 
-def _source_table(table: Table) -> dict[str, Any]:
+def _source_table(source: StagedSource, table: Table) -> dict[str, Any]:
+    short = _short(table)
     found: dict[str, Any] = {
-        "name": _short(table),
-        "identifier": f"{{{{ var('amplemarket_{_short(table)}_identifier', '{table.name}') }}}}",
+        "name": short,
+        "identifier": f"{{{{ var('{source.name}_{short}_identifier', '{table.name}') }}}}",
         "description": table.description,
     }
-    if table.name == "enrichment_runs":
-        # A run without anything to do has its row as well, so silence means a scheduler that died.
+    if watched := source.watched.get(table.name):
         found["config"] = {
-            "loaded_at_field": "finished_at",
+            **watched,
             "freshness": {
                 "warn_after": {"count": 36, "period": "hour"},
                 "error_after": {"count": 7, "period": "day"},
@@ -387,7 +460,7 @@ def _source_table(table: Table) -> dict[str, Any]:
     for column in table.columns:
         described: dict[str, Any] = {
             "name": column.name,
-            "description": _description(table, column),
+            "description": source.said_of(table, column),
             "data_type": _TYPES[column.data_type],
         }
         if column.personal:
@@ -396,12 +469,12 @@ def _source_table(table: Table) -> dict[str, Any]:
     return found | {"columns": columns}
 
 
-def _described(table: Table) -> dict[str, Any]:
-    staged = STAGED[table.name]
+def _described(source: StagedSource, table: Table) -> dict[str, Any]:
+    staged = source.staged[table.name]
     columns: list[dict[str, Any]] = []
-    for column in _columns(table):
-        name = _staged_name(table, column.name)
-        described: dict[str, Any] = {"name": name, "description": _description(table, column)}
+    for column in source.columns(table):
+        name = source.staged_name(table, column.name)
+        described: dict[str, Any] = {"name": name, "description": source.said_of(table, column)}
         if column.personal:
             described["config"] = {"meta": {"contains_pii": True}}
         if accepted := staged.accepted.get(column.name):
@@ -414,32 +487,28 @@ def _described(table: Table) -> dict[str, Any]:
             if column.personal:
                 dated["config"] = {"meta": {"contains_pii": True}}
             columns.append(dated)
-    key = [_staged_name(table, one) for one in table.key]
+    # An item of a list in a list has the key of its parent's row, which the view has not.
+    names = {column.name for column in source.columns(table)}
+    key = table.key if names.issuperset(table.key) else (*table.references[0][0], "_dlt_list_idx")
+    columns_of_key = [source.staged_name(table, one) for one in key]
     return {
-        "name": _model(table),
+        "name": source.model(table),
         "description": f"{table.description} A view, so that an erasure is seen at once.",
-        "data_tests": [{"unique_together": {"arguments": {"columns": key}}}],
+        "data_tests": [{"unique_together": {"arguments": {"columns": columns_of_key}}}],
         "columns": columns,
     }
 
 
-def _description(table: Table, column: Column) -> str:
-    """The declared one, or ours.
-
-    Raises:
-        KeyError: nobody has said what the column is.
-    """
-    return column.description or STAGED[table.name].described[column.name]
-
-
-def _yml(content: dict[str, Any]) -> str:
+def _yml(source: StagedSource, content: dict[str, Any]) -> str:
     body = yaml.safe_dump({"version": 2, **content}, sort_keys=False, width=100, allow_unicode=True)
-    return f"# Written by {_WRITTEN_BY}.\n{body}"
+    return f"# Written by {source.written_by}.\n{body}"
 
 
 def main() -> None:
     wanted = files()
-    for old in set(FOLDER.glob("*")) - set(wanted):
+    for source in SOURCES:
+        source.folder.mkdir(exist_ok=True)
+    for old in set(FOLDER.glob("*/*")) - set(wanted):
         old.unlink()
     for path, text in wanted.items():
         path.write_text(text, "utf-8")

@@ -15,11 +15,14 @@ from amplemarket_source.model import COMPANIES, EMAILS, PEOPLE
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.privacy.keys import identifier_keys
 from amplemarket_source.run.enrichment import enrich
+from amplemarket_source.run.sync import sync
 from amplemarket_source.sandbox.faults import Fault
+from tests.destinations.deployment import WarehouseDeployment
 from tests.support.deployment import Deployment
 from tests.support.steps import SteppedRun, open_ledger
+from tests.workspace.conftest import SMALL
 
-__all__ = ["FORGOTTEN", "REMOVED", "buy", "buy_again", "erase_people", "tell"]
+__all__ = ["FORGOTTEN", "REMOVED", "buy", "buy_again", "erase_people", "keep_in_step", "tell"]
 
 _SITES = ("initech", "globex", "umbrella")
 _NAMES = ("ada.quill", "grace.marsh", "alan.ferro", "edith.novak")
@@ -50,6 +53,10 @@ _ADDRESSES = [
     {"email": "risky.one@catchall.example"},
 ]
 """Those that are validated: of people, in another spelling, and of nobody else."""
+_STREAMS = (
+    *("users", "sequences", "call_dispositions", "excluded_domains", "excluded_emails"),
+    *("calls", "task_statuses", "tasks"),
+)
 AGAIN = _EVERYBODY[:8]
 """Who is bought a second time."""
 
@@ -65,6 +72,39 @@ def tell(deployment: Deployment) -> str:
     [(person_id,)] = deployment.rows(f"SELECT id FROM people WHERE email = '{FORGOTTEN}'")
     erase_people(deployment)
     return str(person_id)
+
+
+def keep_in_step(deployment: WarehouseDeployment) -> None:
+    """Two syncs of a small workspace: what sequences, calls and exclusions have to be told by.
+
+    Between them a user, a sequence, a call and an exclusion leave. Lists and contacts are not
+    read. The tables are in another dataset than what was bought.
+    """
+    sizes = {name: value for name, value in vars(SMALL).items() if name != "seed"}
+    deployment.sandbox.configure(**sizes)
+    workspace = deployment.server.workspace
+    for domain in ("Umbrella.example", "globex.example", "soylent.example"):
+        workspace.add("excluded_domains", domain=domain)
+    for email in ("Grace.Marsh@Initech.example", FORGOTTEN):
+        workspace.add("excluded_emails", email=email)
+    pipeline = deployment.workspace_pipeline()
+
+    def read() -> None:
+        sync(
+            pipeline,
+            _STREAMS,
+            full=True,
+            api_key="sandbox-key",
+            base_url=deployment.server.url,
+            requests_per_minute=600_000,
+        ).raise_unless_done()
+
+    read()
+    workspace.remove("users", workspace.rows("users")[1]["id"])
+    workspace.remove("sequences", workspace.rows("sequences")[0]["id"])
+    workspace.remove("calls", workspace.rows("calls")[0]["id"])
+    workspace.remove("excluded_domains", "globex.example")
+    read()
 
 
 def buy(deployment: Deployment) -> None:

@@ -12,7 +12,7 @@ import yaml
 
 from amplemarket_source.run.forget import forget
 from tests.dbt.environment import PACKAGE, Project
-from tests.dbt.story import FORGOTTEN, REMOVED, buy, buy_again
+from tests.dbt.story import FORGOTTEN, REMOVED, buy, buy_again, keep_in_step
 from tests.destinations.deployment import WarehouseDeployment
 from tests.destinations.warehouses import opened
 from tests.support.workers import Worker
@@ -43,14 +43,17 @@ def published(folder: Path) -> str:
     return folder.as_uri()
 
 
-def consumer(folder: Path, url: str, dataset: str) -> Path:
+def consumer(folder: Path, url: str, deployment: WarehouseDeployment) -> Path:
     """The project that the package ships for this, told where package and tables are."""
     shutil.copytree(PACKAGE / "integration_tests", folder)
     packages = [{"git": url, "subdirectory": "dbt", "revision": "v0.1.0"}]
     (folder / "packages.yml").write_text(yaml.safe_dump({"packages": packages}))
     file = folder / "dbt_project.yml"
     project = yaml.safe_load(file.read_text("utf-8"))
-    project["vars"] = {"amplemarket": {"amplemarket_schema": dataset}}
+    project["vars"]["amplemarket"] |= {
+        "amplemarket_schema": deployment.dataset,
+        "amplemarket_workspace_schema": deployment.workspace,
+    }
     file.write_text(yaml.safe_dump(project))
     return folder
 
@@ -63,10 +66,12 @@ def test_nobody_erased_is_left_after_the_next_build_wherever_they_were(
         WarehouseDeployment.settled(warehouse, tmp_path) as deployment,
     ):
         assert isinstance(deployment, WarehouseDeployment)
-        place = consumer(tmp_path / "consumer", published(tmp_path / "repo"), deployment.dataset)
+        repository = published(tmp_path / "repo")
+        place = consumer(tmp_path / "consumer", repository, deployment)
         project = Project(worker, deployment, tmp_path / "dbt", place)
 
         buy(deployment)
+        keep_in_step(deployment)
         project.run("deps", "build")
         erased = deployment.rows(
             "SELECT id, email, linkedin_url FROM people "
@@ -83,12 +88,15 @@ def test_nobody_erased_is_left_after_the_next_build_wherever_they_were(
             (f"{target}_leads", "amplemarket__people"),
             (f"{target}_leads", "amplemarket__leads"),
             (f"{target}_leads", "amplemarket__person_positions"),
+            (f"{target}_leads", "amplemarket__excluded_leads"),
             (f"{target}_raw_leads", "stg_amplemarket__people"),
+            (f"{target}_raw_leads", "stg_amplemarket_workspace__excluded_emails"),
         }
         before = deployment.rows(f"SELECT count(*) FROM {target}_crm.people_ever_seen")
 
         buy_again(deployment)  # the API removes one of them
-        assert forget(deployment.pipeline(), email=FORGOTTEN.upper()).found
+        pipeline, workspace = deployment.pipeline(), deployment.workspace
+        assert forget(pipeline, email=FORGOTTEN.upper(), workspace_dataset=workspace).found
         project.run("build")
         assert relations_with(deployment, *texts) == set()
 

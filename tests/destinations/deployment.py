@@ -29,6 +29,7 @@ class WarehouseDeployment(Deployment):
         warehouse: where the tables are.
         dataset: its name, new for each deployment.
         machine: names the working folder; another one is another machine.
+        workspace: the dataset of the workspace, for whoever makes one.
     """
 
     def __init__(
@@ -43,6 +44,8 @@ class WarehouseDeployment(Deployment):
         self.warehouse = warehouse
         self.dataset = dataset
         self.machine = "pipelines"
+        self.workspace = f"{dataset}_workspace"
+        self.has_workspace = False
 
     @classmethod
     @contextmanager
@@ -67,6 +70,16 @@ class WarehouseDeployment(Deployment):
             pipelines_dir=str(self.folder / self.machine),
         )
 
+    def workspace_pipeline(self) -> dlt.Pipeline:
+        """For syncs, into a dataset of their own."""
+        self.has_workspace = True
+        return dlt.pipeline(
+            "amplemarket_workspace",
+            destination=self.warehouse.destination(self.folder),
+            dataset_name=self.workspace,
+            pipelines_dir=str(self.folder / self.machine),
+        )
+
     def wipe_disk(self) -> None:
         shutil.rmtree(self.folder / self.machine, ignore_errors=True)
 
@@ -77,6 +90,9 @@ class WarehouseDeployment(Deployment):
                 client.drop_dataset()
             with client.with_staging_dataset(), suppress(Exception):
                 client.drop_dataset()
+            if self.has_workspace:
+                with client.with_alternative_dataset_name(self.workspace):
+                    client.drop_dataset()
 
     def table(self, name: str) -> list[dict[str, Any]]:
         """All rows of a table, their columns in lower case."""

@@ -31,6 +31,7 @@ WITH_BLOCKS = [
             *("bigquery", "cap-a-month", "dbt-model", "duckdb", "erase", "held", "plain-pipeline"),
             *("report", "snowflake", "test-your-pipeline", "two-accounts", "upgrade"),
             "validate-emails",
+            "workspace-dbt",
         )
     ),
 ]

@@ -405,6 +405,31 @@ def test_the_owner_of_a_list_is_an_address_or_an_object(api: Api) -> None:
         assert {row["owner"]["email"] for row in found} == {email}
 
 
+@pytest.mark.parametrize("order", ["oldest_first", "newest_first", "last_finished_first"])
+def test_the_tasks_of_a_user_come_in_the_order_that_is_set(api: Api, order: str) -> None:
+    api.sandbox.configure(task_order=order, tasks_per_user=50)
+    user = api.sandbox.workspace.rows("users")[0]["id"]
+    oldest = api.sandbox.workspace.rows("tasks", owner=user)[0]["id"]
+    api.sandbox.workspace.change(
+        "tasks", oldest, status="completed", finished_on="2030-01-01T00:00:00Z"
+    )
+    tasks = walked(api, f"/tasks?user_id={user}", "tasks")
+    ids = [task["id"] for task in tasks]
+    assert len(set(ids)) == len(ids) == 50
+    if order == "last_finished_first":
+        finished = [task["finished_on"] for task in tasks]
+        first_ended = finished.index("2030-01-01T00:00:00Z")
+        assert set(finished[:first_ended]) == {None}
+        assert finished[first_ended:] == sorted(filter(None, finished), reverse=True)
+    else:
+        assert ids == sorted(ids, reverse=order == "newest_first")
+    _, _, third = walked(api, f"/tasks?user_id={user}&status=completed", "tasks")[:3]
+    page = f"/tasks?user_id={user}&status=completed&page[size]=2"
+    before = api.client.get(f"{page}&page[before]={third['id']}").json()
+    assert before["_links"].keys() == {"self", "next"}
+    assert len(before["tasks"]) == 2
+
+
 def workspace(**sizes: int) -> Workspace:
     options = SandboxOptions(workspace=WorkspaceSizes(**sizes))
     return Workspace(lambda: options, ManualClock())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from amplemarket_source.sandbox.workspace import Workspace
 
@@ -33,14 +34,14 @@ def _remove(workspace: Workspace, which: int) -> None:
     row = _some(rows, which // 5)
     if row and not (stream == "users" and len(rows) == 1):
         workspace.remove(stream, row[key])
-        _REMOVED.setdefault(id(workspace), []).append((stream, row))
+        _REMOVED.setdefault(workspace, []).append((stream, row))
 
 
-_REMOVED: dict[int, list[tuple[Any, dict[str, Any]]]] = {}
+_REMOVED: WeakKeyDictionary[Workspace, list[tuple[Any, dict[str, Any]]]] = WeakKeyDictionary()
 
 
 def _bring_back(workspace: Workspace, which: int) -> None:
-    removed = _REMOVED.get(id(workspace), [])
+    removed = _REMOVED.get(workspace, [])
     if removed:
         stream, row = removed.pop(which % len(removed))
         if stream == "mailboxes":

@@ -19,7 +19,9 @@ def test_tables_follow_the_workspace_whatever_dies(synced: Synced, point: str) -
     assert synced.sync().exit_code == 0
     assert synced.differences(ALL) == []
 
-    user, other, _ = workspace.rows("users")
+    user, other, leaving = workspace.rows("users")
+    theirs = {task["id"] for task in workspace.rows("tasks", owner=leaving["id"])}
+    workspace.remove("users", leaving["id"])
     workspace.change("users", user["id"], name="Ada Renamed", role="admin")
     mailbox = workspace.remove("mailboxes", user["mailboxes"][0]["id"])
     gone_list, kept_list, _ = workspace.rows("lead_lists")
@@ -49,6 +51,8 @@ def test_tables_follow_the_workspace_whatever_dies(synced: Synced, point: str) -
     assert synced.sync(full=True).exit_code == 0
     assert synced.differences(ALL) == []
     assert synced.rows("SELECT DISTINCT sentiment FROM calls") == [("warm",)]
+    assert synced.deleted("users") == {leaving["id"]}
+    assert synced.deleted("tasks") == theirs
     assert synced.deleted("mailboxes") == {mailbox["id"]}
     assert synced.deleted("lead_lists") == {gone_list["id"]}
     left = synced.rows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from typing import Any
 from urllib.parse import parse_qs
 
 import duckdb
@@ -70,6 +71,52 @@ def test_only_what_can_have_moved_is_read_again(synced: Synced) -> None:
     assert _asked(synced, before, f"/lead-lists/{still['id']}") == []
 
 
+@pytest.mark.parametrize("order", ["newest_first", "last_finished_first"])
+def test_finished_tasks_are_read_down_to_known_ones_where_the_order_allows_and_none_is_missed(
+    synced: Synced, order: str
+) -> None:
+    synced.server.sandbox.configure(task_order=order, tasks_per_user=100)
+    synced.sync("users", "task_statuses", "tasks")
+    still, ending, losing = synced.workspace.rows("users")
+    ended = next(t for t in _tasks(synced, ending) if t["status"] == "scheduled")
+    last = max(t["finished_on"] or "" for t in _tasks(synced, still))
+    later = last.replace(last[:4], str(int(last[:4]) + 1), 1)
+    synced.workspace.change("tasks", ended["id"], status="completed", finished_on=later)
+    synced.workspace.add("tasks", user_id=still["id"], status="completed", finished_on=later)
+    gone = next(t for t in _tasks(synced, losing) if t["status"] == "scheduled")
+    synced.workspace.remove("tasks", gone["id"])
+    before = synced.calls()
+    report = synced.sync("users", "task_statuses", "tasks")
+    assert synced.differences(["tasks"]) == []
+    assert synced.deleted("tasks") == {gone["id"]}
+    assert (report.streams["tasks"].changed, report.streams["tasks"].deleted) == (2, 1)
+    asked = [(q["user_id"][0], q["status"][0]) for q in _asked(synced, before, "/tasks")]
+    assert asked.count((still["id"], "completed")) == 1
+    # Of an open task that is in no list any more only the end of all of them tells.
+    assert asked.count((losing["id"], "completed")) == 3
+
+
+def _tasks(synced: Synced, user: dict[str, Any]) -> list[dict[str, Any]]:
+    return synced.workspace.rows("tasks", owner=user["id"])
+
+
+def test_tasks_leave_with_their_user_and_come_back_with_them(synced: Synced) -> None:
+    streams = ("users", "task_statuses", "tasks")
+    synced.sync(*streams)
+    user, *_ = synced.workspace.rows("users")
+    theirs = {task["id"] for task in _tasks(synced, user)}
+    synced.workspace.remove("users", user["id"])
+    # Users are listed for their tasks alone.
+    report = synced.sync("tasks")
+    assert synced.deleted("tasks") == theirs
+    assert report.streams["tasks"].deleted == len(theirs)
+    assert synced.sync(*streams).streams["tasks"].deleted == 0
+    synced.workspace.add("users", **user)
+    report = synced.sync(*streams)
+    assert report.streams["tasks"].changed == len(theirs)
+    assert synced.differences(["users", "tasks"]) == []
+
+
 def test_odd_rows_are_rejects_or_fitted_and_the_rest_lands(synced: Synced) -> None:
     synced.sync("users")
     body = {
@@ -97,7 +144,19 @@ def test_odd_rows_are_rejects_or_fitted_and_the_rest_lands(synced: Synced) -> No
     assert report.rejects["users.name: not text"] == 1
     assert {row["id"] for row in synced.table("users__mailboxes")} >= {"m1", "m2"}
     assert sum(name.startswith("users.deleted_at_x") for name in report.new_fields) == 1
+    first = _times_of_rejects(synced)
     assert synced.sync("users").streams["users"].changed == 0
+    # What has no key is met by every sync, and keeps the time when it was met first.
+    again = _times_of_rejects(synced)
+    assert {key: one for key, (one, _) in again.items()} == {
+        k: one for k, (one, _) in first.items()
+    }
+    assert sum(first[key][1] < last for key, (_, last) in again.items()) == 2
+
+
+def _times_of_rejects(synced: Synced) -> dict[str, tuple[Any, Any]]:
+    rows = synced.rows("SELECT reject_id, first_rejected_at, rejected_at FROM rejects")
+    return {key: (first, last) for key, first, last in rows}
 
 
 @pytest.mark.slow

@@ -1,5 +1,5 @@
-{#- The columns are a key: none is null, and no two rows have the same values. -#}
-{% test unique_together(model, columns) %}
+{#- The columns are a key: none is null but those of `nullable`, and no two rows have the same values. -#}
+{% test unique_together(model, columns, nullable=[]) %}
 {%- set key = columns | join(", ") %}
 
     select
@@ -8,7 +8,7 @@
     from {{ model }}
     group by {{ key }}
     having count(*) > 1
-    {%- for column in columns %}
+    {%- for column in columns if column not in nullable %}
         or {{ column }} is null
     {%- endfor %}
 

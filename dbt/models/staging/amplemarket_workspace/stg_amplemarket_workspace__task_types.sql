@@ -1,0 +1,35 @@
+-- Written by tests/dbt/staging.py from amplemarket_source/schema/streams.py.
+{{ config(enabled=var('amplemarket__workspace_enabled', false)) }}
+{%- set columns = {
+    'value': 'string',
+    'deleted_at': 'timestamp',
+    'synced_at': 'timestamp',
+    'row_hash': 'string',
+    '_dlt_load_id': 'string',
+} %}
+
+with
+
+loaded as (
+
+    {{ amplemarket_partial(
+        source('amplemarket_workspace', 'task_types'),
+        columns,
+        source('amplemarket_workspace', 'loads')
+    ) }}
+
+),
+
+final as (
+
+    select
+        value as task_type,
+        {{ amplemarket_utc('deleted_at') }} as deleted_at,
+        {{ amplemarket_utc('synced_at') }} as synced_at,
+        row_hash,
+        _dlt_load_id as dlt_load_id
+    from loaded
+
+)
+
+select * from final
