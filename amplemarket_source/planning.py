@@ -326,7 +326,7 @@ def _read_known_rows(workbench: Workbench, ledger: Ledger) -> None:
     # Whoever has a person is told of.
     perhaps = workbench.keys(
         "SELECT lead_id FROM leads JOIN known_leads USING (lead_id) JOIN known USING (kind, "
-        f"lead_key) WHERE kind = '{PEOPLE.name}' AND person_id IS NULL"
+        f"lead_key) WHERE {OF_PEOPLE} AND person_id IS NULL"
     )
     for chunk in ledger.untold_lead_ids(perhaps):
         workbench.append("untold_leads", chunk)
