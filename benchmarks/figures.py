@@ -65,6 +65,9 @@ class Figures:
         """Measured now, on this machine."""
         self._parts[part] = {"where": here(), "records": [_without_curve(one) for one in records]}
 
+    def __contains__(self, part: str) -> bool:
+        return part in self._parts
+
     def where(self, part: str) -> str:
         """The machine and the day."""
         return str(self._parts[part]["where"])

@@ -8,8 +8,10 @@ import sys
 from collections import deque
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+from cogapp import Cog
 
 try:
     import tomllib
@@ -64,6 +66,14 @@ def test_what_is_written_from_the_code_is_current() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_tables_of_what_was_measured_are_of_the_figures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    pages = ["README.md", "benchmarks/README.md"]
+    assert Cog().main(["cog", "--check", *pages]) == 0  # else: cog -r README.md ...
+
+
 def test_every_page_is_at_most_two_clicks_from_the_readme() -> None:
     pages = {page for page in DOCS.rglob("*.md") if "_build" not in page.parts}
     clicks = {ROOT / "README.md": 0}
@@ -98,11 +108,13 @@ def test_what_a_page_points_to_is_there(page: Path) -> None:
 
 
 class Fetched(HTMLParser):
-    """What a page makes a browser fetch from elsewhere."""
+    """What a page makes a browser fetch from elsewhere, its anchors, and where it leads to."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.foreign: list[str] = []
+        self.anchors: set[str] = set()
+        self.links: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -110,6 +122,28 @@ class Fetched(HTMLParser):
         wanted = given.get("src") or (given.get("href") if tag == "link" else None) or ""
         if re.match(r"(https?:)?//", wanted):
             self.foreign.append(wanted)
+        self.anchors.update(filter(None, (given.get("id"), given.get("name"))))
+        if tag == "a" and given.get("href"):
+            self.links.append(given["href"] or "")
+
+
+def links_within(pages: dict[Path, Fetched]) -> list[tuple[Path, str]]:
+    """Every link of the site to the site, as ``page, href``."""
+    return [
+        (page, link)
+        for page, read in pages.items()
+        for link in read.links
+        if not re.match(r"[a-z]+:|//", link)
+    ]
+
+
+def leads_somewhere(page: Path, link: str, pages: dict[Path, Fetched]) -> bool:
+    """Whether the file that a link names is there, and in it the anchor."""
+    path, _, anchor = unquote(link).partition("#")
+    target = (page.parent / path).resolve() if path else page
+    if target not in pages:
+        return target.exists()
+    return anchor in ("", "top", *pages[target].anchors)
 
 
 @pytest.mark.slow
@@ -122,9 +156,10 @@ def test_the_site_builds_without_a_warning_and_fetches_nothing(tmp_path: Path) -
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    pages = list(tmp_path.rglob("*.html"))
+    pages = {page.resolve(): Fetched(page.read_text("utf-8")) for page in tmp_path.rglob("*.html")}
     assert len(pages) > 30
-    assert [url for page in pages for url in Fetched(page.read_text("utf-8")).foreign] == []
+    assert [url for page in pages.values() for url in page.foreign] == []
+    assert [link for link in links_within(pages) if not leads_somewhere(*link, pages)] == []
     styles = [file.read_text("utf-8") for file in tmp_path.rglob("*.css")]
     assert [text for text in styles if re.search(r"url\([\"']?(https?:)?//", text)] == []
 
