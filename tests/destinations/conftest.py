@@ -23,8 +23,8 @@ AS_THE_COMMAND_SETS_THEM = {
 }
 
 
-_LONG_ON_BIGQUERY = ("test_keys.py", "test_lists.py")
-"""Minutes each on the emulator, which takes a whole core; they pass on the others in seconds."""
+_LONG_FILES, _LONG_ON = ("test_keys.py", "test_lists.py"), ("[bigquery]", "[ducklake]")
+"""Half a minute and more each on these two; they pass on the others in seconds."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.slow)
-            if item.path.name in _LONG_ON_BIGQUERY and "[bigquery]" in item.name:
+            if item.path.name in _LONG_FILES and any(name in item.name for name in _LONG_ON):
                 item.add_marker(pytest.mark.long)
 
 

@@ -97,7 +97,9 @@ def test_text_arrives_as_it_is_in_a_statement(
     [
         # Of BigQuery's tables those of few rows are not staged.
         pytest.param("snowflake", 0, marks=pytest.mark.xdist_group("snowflake")),
-        pytest.param("bigquery", 1_000, marks=pytest.mark.xdist_group("bigquery")),
+        pytest.param(
+            *("bigquery", 1_000), marks=[pytest.mark.xdist_group("bigquery"), pytest.mark.long]
+        ),
     ],
     indirect=["warehouse"],
 )
