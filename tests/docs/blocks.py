@@ -1,14 +1,16 @@
 """The blocks of a page, run as they stand.
 
 ==========================  =======================================================================
-``text NAME`` in a fence     the file NAME is made in the page's folder
+``text NAME`` in a fence     the file NAME is made in the page's folder; ``<!-- file: NAME ... -->``
+                             makes one that the page does not show
 ``python``                   is run; the blocks of a page share their names
 ``console``                  each ``$`` line is run, what it says is compared (``...`` stands for
                              anything), its exit code is 0 or said by ``(exit code N)``
-``sh``                       is not run, since it needs a warehouse or installs something: each
-                             command of ours in it exists, with its options
+``sh``                       each command of ours in it exists, with its options; it is run and
+                             ends with 0 unless it names a warehouse or never ends
 ``toml``                     can be read
 ``<!-- server: FAULT -->``   the server does that once, from there on
+``<!-- skip: next -->``      the next block is not run: it needs an environment of its own
 ==========================  =======================================================================
 """
 
@@ -23,7 +25,7 @@ from typing import Any
 
 from click.testing import CliRunner
 from sybil import Document, Example, Region, Sybil
-from sybil.parsers.markdown import CodeBlockParser
+from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
 from amplemarket_source.cli.main import program
 from amplemarket_source.sandbox import Fault, SandboxServer
@@ -38,6 +40,8 @@ __all__ = ["run_page"]
 
 _COMPARE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 _FILE = re.compile(r"^```text (?P<name>[\w.-]+)\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
+_HIDDEN_FILE = re.compile(r"^<!-- file: (?P<name>[\w.-]+)\n(?P<text>.*?)^-->", re.M | re.DOTALL)
+_ELSEWHERE = ("--destination", "amplemarket sandbox")
 _FAULT = re.compile(r"<!-- server: (?P<name>\w+) -->")
 
 
@@ -50,12 +54,13 @@ def run_page(page: Path, folder: Path, server: SandboxServer) -> int:
     parsers: list[Callable[[Document], Iterable[Region]]] = [
         CodeBlockParser("python", _run_python),
         CodeBlockParser("console", _run_console),
-        CodeBlockParser("sh", _look_at_commands),
+        CodeBlockParser("sh", _run_commands),
+        SkipParser(),
         CodeBlockParser("toml", _read_toml),
         _faults_of(server),
     ]
     text = page.read_text("utf-8")
-    for name, content in _FILE.findall(text):
+    for name, content in (*_FILE.findall(text), *_HIDDEN_FILE.findall(text)):
         (folder / name).write_text(content, encoding="utf-8")
     document = Sybil(parsers=parsers).parse(page)
     examples = list(document.examples())
@@ -83,12 +88,17 @@ def _run_console(example: Example) -> None:
         )
 
 
-def _look_at_commands(example: Example) -> None:
+def _run_commands(example: Example) -> None:
     text = re.sub(r"\\\n\s*", " ", str(example.parsed))
     for line in text.splitlines():
         line = line.partition(" #")[0].partition(">")[0]
-        if re.match(r"(\S+=\S+ )*(amplemarket|dlt amplemarket) ", line):
-            assert unknown_options(line) == [], f"{example.path}:{example.line}: {line}"
+        if not re.match(r"(\S+=\S+ )*(amplemarket|dlt amplemarket) ", line):
+            continue
+        assert unknown_options(line) == [], f"{example.path}:{example.line}: {line}"
+        words = shlex.split(line[line.index("amplemarket ") :])
+        if not any(one in line for one in _ELSEWHERE):
+            done = CliRunner().invoke(program, words[1:], prog_name="amplemarket")
+            assert done.exit_code == 0, f"{example.path}:{example.line}: {line}\n{done.output}"
 
 
 def _read_toml(example: Example) -> None:

@@ -30,7 +30,8 @@ WITH_BLOCKS = [
     *(
         DOCS / "how-to" / f"{name}.md"
         for name in (
-            *("bigquery", "cap-a-month", "dbt-model", "duckdb", "erase", "held", "plain-pipeline"),
+            *("bigquery", "cap-a-month", "dagster", "dbt-model", "duckdb", "erase", "held"),
+            "plain-pipeline",
             *("report", "snowflake", "test-your-pipeline", "two-accounts", "upgrade"),
             "validate-emails",
             "workspace-dbt",
