@@ -12,8 +12,8 @@ sources in the same pipeline are left to dlt, and so is a load that dlt's own de
 other way round, what is left of a load that died here is to be loaded by this destination: dlt's
 finds no staging tables, or old rows in them.
 
-``snowflake`` and ``bigquery`` merge small files so, inside the statements
-(`amplemarket_source.destination.inline`), and larger ones as dlt's do. ``bigquery`` leaves out a
+``snowflake`` and ``bigquery`` merge small files that are not about people inside the statements
+(`amplemarket_source.destination.inline`), and others as dlt's do. ``bigquery`` leaves out a
 DELETE that finds nothing, which would be billed the whole table; of one Snowflake reads the columns
 that are compared.
 """

@@ -1,9 +1,12 @@
-"""Small files go to a warehouse inside the statements that merge them.
+"""Small files that are not about people go to a warehouse inside the statements that merge them.
 
 dlt loads a file into a staging table and merges it from there: nine statements a table on
-Snowflake, eight calls on BigQuery. For a hundred leads that is most of what a run waits for, and a
-copy of people in a second dataset. A file of some hundred rows fits into the text or the parameters
-of a statement, as JSON: an array of rows, each an array of values (api-notes: inline-rows).
+Snowflake, eight calls on BigQuery. For a hundred leads that is most of what a run waits for. A file
+of some hundred rows fits into the text or the parameters of a statement, as JSON: an array of rows,
+each an array of values (api-notes: inline-rows).
+
+Both warehouses keep what they were asked for months, where no erasure reaches: so tables about
+people stay with dlt's way, in which no statement has a value.
 
 Whether a table's files are small enough is found out once, when a load begins, and kept in its
 state: a load that died goes on in the way in which it began.
@@ -30,7 +33,7 @@ from dlt.common.storages.load_package import (
 from dlt.destinations.job_client_impl import SqlJobClientWithStagingDataset
 
 from amplemarket_source.destination.merging import MergesAtOnce
-from amplemarket_source.schema.table import WHOLE_IN_A_FILE
+from amplemarket_source.schema.table import WHOLE_IN_A_FILE, is_personal
 
 __all__ = ["INLINE", "InlineMerge", "MergesSmallFiles", "fits"]
 
@@ -187,7 +190,13 @@ class MergesSmallFiles(MergesAtOnce):
         files = _files(package.storage, package.load_id)
         # With files in a bucket, which the warehouse reads for itself, dlt makes other jobs.
         is_staged = getattr(self.config, "staging_config", None) is not None
-        return sorted({table for table, file in files if is_staged or not _is_small(file)})
+        return sorted(
+            {
+                table
+                for table, file in files
+                if is_staged or is_personal(self.prepare_load_table(table)) or not _is_small(file)
+            }
+        )
 
 
 def _files(storage: PackageStorage, load_id: str) -> Iterator[tuple[str, Path]]:
@@ -207,7 +216,7 @@ def _is_small(file: Path) -> bool:
 
 
 def fits(rows: pa.Table) -> bool:
-    """Whether a few statements hold the rows."""
+    """Whether a few statements hold the rows; whether they may is `is_personal`'s to say."""
     texts = [*_texts(rows)]
     return len(texts) <= _MOST_TEXTS and all(_size(text) <= _ROWS_OF_JSON for text in texts)
 

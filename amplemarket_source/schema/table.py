@@ -11,7 +11,7 @@ are items. The row of a parent without items names it and is none. ``destination
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from dlt.common.schema.typing import TColumnSchema
 from dlt.extract import DltResource
 
 __all__ = [
+    "ABOUT_PEOPLE",
     "ARROW_TYPES",
     "WHOLE_IN_A_FILE",
     "Child",
@@ -29,6 +30,7 @@ __all__ = [
     "Table",
     "as_dlt_knows",
     "data_type_of",
+    "is_personal",
     "resource_for",
 ]
 
@@ -146,6 +148,16 @@ or every item of a parent, and no file of the load has that key or parent again.
 merged one by one, in any order (`amplemarket_source.destination`)."""
 
 
+ABOUT_PEOPLE = "x-about-people"
+"""A table hint: rows say something about a person, also where no column does so by itself."""
+
+
+def is_personal(table: Mapping[str, Any]) -> bool:
+    """Whether a table, as dlt knows it, has rows that an erasure may have to reach."""
+    columns = table["columns"].values()
+    return bool(table.get(ABOUT_PEOPLE)) or any(c.get("x-annotation-pii") for c in columns)
+
+
 def resource_for(
     table: Table,
     rows: Iterable[Any] | Callable[[], Iterator[Any]],
@@ -191,6 +203,7 @@ def _hints(table: Table) -> dict[str, Any]:
         "file_format": "parquet",
         "additional_table_hints": {
             WHOLE_IN_A_FILE: compared,
+            **({ABOUT_PEOPLE: True} if table.about_people else {}),
             "description": table.description,
             "x-bigquery-table-description": table.description,
             # BigQuery reads whole tables in a merge unless they are clustered by what it compares

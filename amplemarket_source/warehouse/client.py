@@ -20,7 +20,7 @@ from amplemarket_source.destination.inline import INLINE, fits
 from amplemarket_source.destination.merging import statements
 from amplemarket_source.errors import AmplemarketError
 from amplemarket_source.memory import DestinationMemory, MemoryBudget, Share
-from amplemarket_source.schema.table import Table, as_dlt_knows
+from amplemarket_source.schema.table import Table, as_dlt_knows, is_personal
 from amplemarket_source.storable import escaped
 from amplemarket_source.warehouse.capabilities import name_of, require_guarantees
 from amplemarket_source.warehouse.loads import LedgerLoads, stamped
@@ -172,7 +172,7 @@ class Warehouse:
                     self._merge_in_place(given)
             elif self._takes_scripts and count <= _ROWS_AT_ONCE:
                 self._merge_by_script(given)
-            elif name_of(self._outer) in INLINE and all(map(fits, given.values())):
+            elif name_of(self._outer) in INLINE and all(map(_may_be_inline, given.items())):
                 self._merge_inline(given)
             else:
                 self._loads.load(given)
@@ -408,6 +408,11 @@ class Warehouse:
         with self._lock:
             if self._memory is not None:
                 self._memory.limit(share)
+
+
+def _may_be_inline(given: tuple[Table, pa.Table]) -> bool:
+    table, rows = given
+    return not is_personal(as_dlt_knows(table)) and fits(rows)
 
 
 def _again() -> Retrying:

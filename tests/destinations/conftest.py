@@ -23,8 +23,11 @@ AS_THE_COMMAND_SETS_THEM = {
 }
 
 
-_LONG_FILES, _LONG_ON = ("test_keys.py", "test_lists.py"), ("[bigquery]", "[ducklake]")
-"""Half a minute and more each on these two; they pass on the others in seconds."""
+_LONG = {
+    "[bigquery]": ("test_dbt.py", "test_keys.py", "test_lists.py"),
+    "[ducklake]": ("test_keys.py", "test_lists.py"),
+}
+"""Half a minute to three each on these two; they pass on the others in seconds."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.slow)
-            if item.path.name in _LONG_FILES and any(name in item.name for name in _LONG_ON):
+            if any(on in item.name and item.path.name in files for on, files in _LONG.items()):
                 item.add_marker(pytest.mark.long)
 
 

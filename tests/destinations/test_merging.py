@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from dlt.common.destination.client import LoadJob
-from dlt.destinations.job_client_impl import SqlJobClientWithStagingDataset
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from amplemarket_source.destination import bigquery_client, inline, postgres_client
 from amplemarket_source.schema.table import resource_for
-from amplemarket_source.schema.tables import DECLARED, LEADS
+from amplemarket_source.schema.tables import COMPANIES, DECLARED, LEADS
 from benchmarks.__main__ import server
 from benchmarks.asked import ask
 from tests.destinations.deployment import WarehouseDeployment
@@ -74,22 +74,57 @@ def test_text_arrives_as_it_is(
     assert found[1][1].isoformat() == "2026-11-30T10:00:01+00:00"
 
 
+def _companies(names: list[str | None]) -> Iterator[pa.Table]:
+    rows = [
+        {
+            "id": f"c{at}",
+            "name": name,
+            "enriched_at": datetime(2026, 11, 30, 10, at, tzinfo=timezone.utc),
+            "founded_year": at,
+            "_dlt_load_id": "-",
+            "_dlt_id": f"c{at}",
+        }
+        for at, name in enumerate(names)
+    ]
+    yield pa.Table.from_pylist(rows, schema=COMPANIES.arrow_schema)
+
+
 @inlining
-def test_text_arrives_as_it_is_in_a_statement(
+def test_values_arrive_as_they_are_in_a_statement(
     deployed: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def staged(*_: Any) -> bool:
-        raise AssertionError("through staging")
-
-    monkeypatch.setattr(SqlJobClientWithStagingDataset, "with_staging_dataset", staged)
-    monkeypatch.setattr(inline, "_ROWS_OF_JSON", 600)  # of these few rows several texts
+    monkeypatch.setattr(inline, "_ROWS_OF_JSON", 2_000)  # of these few rows several texts
     monkeypatch.setattr(inline, "_MOST_TEXTS", 100)
     pipeline = deployed.pipeline()
-    pipeline.run(resource_for(LEADS, _leads(["old", None]))).raise_on_failed_jobs()
-    pipeline.run(resource_for(LEADS, _leads([*ODD, None]))).raise_on_failed_jobs()
-    found = deployed.rows("SELECT name, first_seen_at FROM leads ORDER BY first_seen_at")
+    pipeline.run(resource_for(COMPANIES, _companies(["old", None]))).raise_on_failed_jobs()
+    pipeline.run(resource_for(COMPANIES, _companies([*ODD, None]))).raise_on_failed_jobs()
+    found = deployed.rows("SELECT name, enriched_at FROM companies ORDER BY enriched_at")
     assert [name for name, _ in found] == [*ODD, None]
-    assert found[1][1].isoformat() == "2026-11-30T10:00:01+00:00"
+    assert found[1][1].isoformat() == "2026-11-30T10:01:00+00:00"
+    with pipeline.sql_client() as client, client.with_staging_dataset():
+        assert not client.has_dataset()
+
+
+@pytest.mark.parametrize("warehouse", on("snowflake"), indirect=True)
+def test_no_statement_says_anything_of_a_person(
+    deployed: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The warehouse keeps statements for months, where no erasure reaches."""
+    from snowflake.connector.cursor import SnowflakeCursor
+
+    asked: list[str] = []
+    execute = SnowflakeCursor.execute
+
+    def noting(cursor: Any, command: str, *given: Any, **named: Any) -> Any:
+        asked.append(f"{command} {given} {named}")
+        return execute(cursor, command, *given, **named)
+
+    monkeypatch.setattr(SnowflakeCursor, "execute", noting)
+    deployed.run([{"email": "ada@acme.example", "external_id": "crm-4711"}])
+    assert deployed.people() == 1
+    assert any("acme.example" in one for one in asked)  # of the company
+    for value in ("ada@", "crm-4711", *map(str, deployed.rows("SELECT name FROM people")[0])):
+        assert not [one for one in asked if value in one], value
 
 
 @pytest.mark.parametrize(
@@ -127,8 +162,8 @@ def test_what_is_too_large_for_a_statement_is_merged_all_the_same(
         deployment.sandbox.configure(generation=1, children="fewer")
         with monkeypatch.context() as patch:
             patch.setattr(inline, "_ROWS_OF_JSON", 400_000)
-            deployment.run(email_leads("cy"))  # at once, beside tables that were staged
-        assert not kept
+            deployment.run(email_leads("cy"))  # companies at once, beside tables that are staged
+        assert not any(table.startswith("companies") for table, _ in kept)
         deployment.run(email_leads("ada", "bob", "cy"), refresh_after="0s")
         assert deployment.people() == 3
         assert differences(deployment) == []
