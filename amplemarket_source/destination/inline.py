@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -46,7 +47,7 @@ _Statement = tuple[str, dict[str, str]]
 """With parameters by name, which BigQuery has in a script as well as in a statement."""
 
 
-class InlineMerge:
+class InlineMerge(ABC):
     """Merges rows by statements that hold them.
 
     Args:
@@ -73,12 +74,13 @@ class InlineMerge:
         """
         merges = (one for table, rows in given for one in self._merge(table, rows))
         texts = [*_packed(merges, self._most)]
-        if len(texts) > 1:
+        if len(texts) == 1:
+            [(sql, values)] = texts
+            self._sql.execute_sql(self._as_one(sql), **values)
+        elif texts:
             with self._sql.begin_transaction():
                 for sql, values in texts:
                     self._sql.execute_sql(sql, **values)
-        for sql, values in texts if len(texts) == 1 else ():
-            self._sql.execute_sql(self._as_one(sql), **values)
 
     def _merge(self, table: Mapping[str, Any], rows: pa.Table) -> Iterator[_Statement]:
         name = self._sql.make_qualified_table_name(table["name"])
@@ -108,18 +110,21 @@ class InlineMerge:
         )
         return f"(SELECT {values} FROM {self._rows(f'%({parameter})s')})"
 
+    @abstractmethod
     def _deletion(self, name: str, compared: Sequence[str], given: str) -> str:
-        raise NotImplementedError
+        """A statement that takes away the rows whose compared columns ``given`` has."""
 
+    @abstractmethod
     def _value(self, place: int, data_type: str) -> str:
-        raise NotImplementedError
+        """One value of a row of `_rows`, called ``given``."""
 
+    @abstractmethod
     def _rows(self, text: str) -> str:
-        raise NotImplementedError
+        """What a JSON array is after FROM."""
 
+    @abstractmethod
     def _as_one(self, sql: str) -> str:
         """Statements as one text, all or nothing."""
-        raise NotImplementedError
 
 
 class _SnowflakeMerge(InlineMerge):
@@ -206,13 +211,11 @@ def _files(storage: PackageStorage, load_id: str) -> Iterator[tuple[str, Path]]:
 
 
 def _is_small(file: Path) -> bool:
-    if file.suffix != ".parquet":
+    # Many rows of few bytes, and few of many, are not read to find out.
+    is_parquet = file.suffix == ".parquet"
+    if not is_parquet or file.stat().st_size > _MOST_TEXTS * _ROWS_OF_JSON:
         return False
-    if pq.read_metadata(file).num_rows * 2 > _ROWS_OF_JSON:
-        return False
-    if file.stat().st_size > _MOST_TEXTS * _ROWS_OF_JSON:
-        return False
-    return fits(pq.read_table(file))
+    return pq.read_metadata(file).num_rows * 2 <= _ROWS_OF_JSON and fits(pq.read_table(file))
 
 
 def fits(rows: pa.Table) -> bool:
