@@ -2,6 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Where Python is told to keep no compiled modules, as in many images of containers, each process
+# would compile dlt anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo docs test test-all test-long test-schedulers lint destinations bench clean
 
 # The main job against the bundled API server: no key, no account, nothing spent.
@@ -14,17 +18,18 @@ test: lint
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
 
 # What `make test` leaves out: every guarantee on every destination, on servers and emulators that
-# are started here; runs killed everywhere; upgrades; random sequences.
+# are started here; schedulers; runs killed everywhere; upgrades; random sequences.
 test-all: .venv/all
 	$(BIN)/python -m tests.destinations.environments
-	$(BIN)/pytest -n 2 --dist loadgroup -m "slow and not schedulers and not long"
+	$(BIN)/pytest -n 2 --dist loadgroup -m "slow and not long"
 
 # What takes minutes each, and is shown in another way by test-all.
 test-long: .venv/all
 	$(BIN)/python -m tests.destinations.environments
 	$(BIN)/pytest -n 2 --dist loadgroup -m long
 
-# The examples for Airflow, Prefect and Dagster with dbt, each in an environment that is made for it.
+# Of test-all the examples for Airflow, Prefect and Dagster with dbt, each in an environment that is
+# made for it.
 test-schedulers: .venv/dev
 	$(BIN)/pytest -n 2 --dist loadgroup -m schedulers
 

@@ -205,7 +205,12 @@ def _waves(
     thread.start()
     try:
         most = _LOCAL if session.warehouse.is_one_process else _REMOTE
-        yield from _gathered(found, most, partial(_least, session.ledger))
+        for wave in _gathered(found, most, partial(_least, session.ledger)):
+            yield wave
+            # It is loaded by now. What DuckDB's log holds goes into the file while the API is to be
+            # waited for anyway: all of it, when the file is closed, makes a run longer by seconds.
+            if found.empty():
+                session.warehouse.checkpoint()
     finally:
         # Also after a load that failed: nothing more is bought, what is under way is recorded.
         session.clock.stop()

@@ -6,13 +6,14 @@ import json
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.common.storages.load_package import create_load_id
+from dlt.destinations.exceptions import DatabaseException
 from dlt.destinations.sql_client import SqlClientBase
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
@@ -212,6 +213,13 @@ class Warehouse:
         """Give DuckDB more memory, if that is what a load failed of; False if not."""
         with self._lock:
             return self._memory is not None and self._memory.make_room(error)
+
+    def checkpoint(self) -> None:
+        """Let a DuckDB file take in what its log holds; elsewhere nothing is done."""
+        if self.is_one_process:
+            # It can be refused, and is made up for when the file is closed.
+            with self._lock, suppress(DatabaseException):
+                self._client.execute_sql("CHECKPOINT")
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Run one statement; its rows, if it has some. Text among the parameters is `escaped`."""

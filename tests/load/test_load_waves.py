@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import queue
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from amplemarket_source.errors import UnexpectedResponse
-from amplemarket_source.load.waves import _gathered, _Wave
+from amplemarket_source.load import waves
+from amplemarket_source.load.waves import _gathered, _Wave, load_waves
 from amplemarket_source.model import PEOPLE, RequestRecord
 from amplemarket_source.pages import CompletedRequest, Spool, Summary
+from tests.support.deployment import Deployment, email_leads
 
 
 def _answer(folder: Path, name: str, size: int) -> CompletedRequest:
@@ -77,3 +81,32 @@ def test_what_was_read_before_an_error_is_loaded_first(tmp_path: Path) -> None:
     assert next(waves) == [answer]
     with pytest.raises(UnexpectedResponse):
         next(waves)
+
+
+def test_what_was_loaded_is_in_the_file_while_the_api_is_waited_for(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waves, "_LOCAL", _Wave(seconds=3_600, size=1))
+    log = deployment.folder / "warehouse.duckdb.wal"
+    written = Event()
+    left: list[int] = []
+    with deployment.opened(batch_size=1) as run:
+        checkpoint = run.session.warehouse.checkpoint
+
+        def noting() -> None:
+            assert log.stat().st_size
+            checkpoint()
+            written.set()
+
+        def one_after_the_other() -> Iterator[CompletedRequest]:
+            completed = run.completed()
+            yield next(completed)
+            assert written.wait(60)
+            left.append(log.stat().st_size if log.exists() else 0)
+            yield from completed
+
+        monkeypatch.setattr(run.session.warehouse, "checkpoint", noting)
+        run.prepare({PEOPLE: email_leads("ada", "bob")})
+        load_waves(run.session, one_after_the_other())
+    assert left == [0]
+    assert deployment.rows("SELECT count(*) FROM people") == [(2,)]

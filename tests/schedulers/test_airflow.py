@@ -154,7 +154,10 @@ def test_a_sensor_that_meets_a_held_batch_fails_for_good(worker: Worker, place: 
 
 
 def test_a_task_that_timed_out_is_retried_and_goes_on(workers: Workers, place: Place) -> None:
-    place.sandbox.set_faults(Fault("poll_hang", count=1))
+    place.sandbox.configure(polls_until_done=2)
+    place.sandbox.set_faults(
+        Fault("retry_after", value="600", method="GET", path="/enrich", count=1)
+    )
     with workers() as fresh:
         found = run(fresh, place, ONE_TASK, more={"execution_timeout": 6})
     assert found == {"state": "success", "tasks": {"enrich_leads": ["success", 2]}}

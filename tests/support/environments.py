@@ -80,7 +80,9 @@ class Environment:
                 packages = ["--requirement", str(self.requirements)]
                 if self.extra is not None:
                     packages += ["--editable", f"{ROOT}[{self.extra}]"]
-                self._run(str(python), "-m", "pip", "install", "--quiet", *packages)
+                # Not compiled in advance: most of what is installed is never imported.
+                install = ("-m", "pip", "install", "--quiet", "--no-compile")
+                self._run(str(python), *install, *packages)
                 stamp.write_text(wanted)
         return python
 
