@@ -17,8 +17,8 @@ import pyarrow as pa
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from amplemarket_source.errors import InputError, SettingsError
-from amplemarket_source.model import Kind, KindName
-from amplemarket_source.schema.tables import LEADS
+from amplemarket_source.kinds import Kind, KindName
+from amplemarket_source.schema.bookkeeping import LEADS
 
 __all__ = ["ACCEPTED", "ColumnMap", "Header"]
 

@@ -33,7 +33,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from amplemarket_source.model import KINDS, LEAD_FIELDS, Kind
+from amplemarket_source.kinds import KINDS, LEAD_FIELDS, Kind
 
 __all__ = [
     "LONGEST_VALUE",

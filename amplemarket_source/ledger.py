@@ -42,19 +42,9 @@ from typing import Any
 import pyarrow as pa
 
 from amplemarket_source.errors import ExitCode
-from amplemarket_source.model import (
-    LEAD_FIELDS,
-    PEOPLE,
-    Batch,
-    Buyer,
-    Kind,
-    RequestRecord,
-    RunMark,
-    kind_named,
-)
-from amplemarket_source.schema.rejects import with_first_times
-from amplemarket_source.schema.table import Table
-from amplemarket_source.schema.tables import (
+from amplemarket_source.kinds import LEAD_FIELDS, PEOPLE, Kind, kind_named
+from amplemarket_source.model import Batch, Buyer, RequestRecord, RunMark
+from amplemarket_source.schema.bookkeeping import (
     CHARGES,
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
@@ -64,6 +54,8 @@ from amplemarket_source.schema.tables import (
     REJECTS,
     REQUEST_LEADS,
 )
+from amplemarket_source.schema.rejects import with_first_times
+from amplemarket_source.schema.table import Table
 from amplemarket_source.upgrade import make_ledger
 from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.warehouse.lease import CheckLease

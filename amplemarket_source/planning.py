@@ -17,23 +17,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from amplemarket_source.identity import identifier_keys_sql, quoted_keys_sql
+from amplemarket_source.kinds import KINDS, LEAD_FIELDS, OF_PEOPLE, Kind
 from amplemarket_source.leads.intake import Intake
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.memory import MemoryBudget
-from amplemarket_source.model import (
-    KINDS,
-    LEAD_FIELDS,
-    OF_PEOPLE,
-    UNSETTLED,
-    Batch,
-    Kind,
-    KindPlan,
-    Plan,
-    RequestRecord,
-)
+from amplemarket_source.model import UNSETTLED, Batch, KindPlan, Plan, RequestRecord
+from amplemarket_source.schema.bookkeeping import LEADS, REJECTS, REQUEST_LEADS
 from amplemarket_source.schema.rejects import INPUT_REJECT_ID_SQL
 from amplemarket_source.schema.table import Column, Table
-from amplemarket_source.schema.tables import LEADS, REJECTS, REQUEST_LEADS
 from amplemarket_source.settings import Settings
 from amplemarket_source.workbench import Workbench, text_literal
 

@@ -14,11 +14,11 @@ from dlt.extract import DltResource
 from amplemarket_source.clock import StoppableClock, SystemClock
 from amplemarket_source.environment import keep_values_out_of_logs
 from amplemarket_source.errors import Unfinished
+from amplemarket_source.kinds import COMPANIES, PEOPLE, Kind
 from amplemarket_source.leads.read import LeadsInput
 from amplemarket_source.load.follow import follow_loads, mark_load, marking
 from amplemarket_source.load.guard import selected_kinds
 from amplemarket_source.load.resources import read_requests, resources
-from amplemarket_source.model import COMPANIES, PEOPLE, Kind
 from amplemarket_source.report import RunReport
 from amplemarket_source.run.purchase import commit, draft, fetch, recorded, recover_requests
 from amplemarket_source.schema.registry import ColumnRegistry

@@ -10,23 +10,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from amplemarket_source.schema.table import Table
-from amplemarket_source.schema.tables import (
+from amplemarket_source.schema.bookkeeping import (
     BOOKKEEPING,
     CHARGES,
-    COMPANIES,
-    COMPANIES_HISTORY,
-    EMAIL_VALIDATIONS,
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
     ERASURES,
-    HISTORIES,
     LEADS,
+    REJECTS,
+    REQUEST_LEADS,
+)
+from amplemarket_source.schema.table import Table
+from amplemarket_source.schema.tables import (
+    COMPANIES,
+    COMPANIES_HISTORY,
+    EMAIL_VALIDATIONS,
+    HISTORIES,
     PEOPLE,
     PEOPLE_HISTORY,
     PHONE_NUMBERS,
-    REJECTS,
-    REQUEST_LEADS,
 )
 from amplemarket_source.warehouse.client import Warehouse
 

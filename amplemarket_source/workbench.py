@@ -51,8 +51,9 @@ import duckdb
 import pyarrow as pa
 
 from amplemarket_source.identity import install_identity
+from amplemarket_source.kinds import LEAD_FIELDS
 from amplemarket_source.memory import Share
-from amplemarket_source.model import LEAD_FIELDS, Batch
+from amplemarket_source.model import Batch
 
 __all__ = ["Keys", "LeadToSend", "Workbench", "text_literal"]
 

@@ -19,7 +19,7 @@ from amplemarket_source import plan
 from amplemarket_source.destination import duckdb
 from amplemarket_source.environment import run_environment
 from amplemarket_source.ledger import Ledger
-from amplemarket_source.schema.tables import ENRICHMENT_RESULTS, LEADS
+from amplemarket_source.schema.bookkeeping import ENRICHMENT_RESULTS, LEADS
 from amplemarket_source.warehouse.client import Warehouse
 
 __all__ = ["DESTINATIONS", "destination", "know", "pipeline_to"]

@@ -15,7 +15,7 @@ from amplemarket_source.api.links import path_segment
 from amplemarket_source.api.pages import Page, id_of_accepted, page_from
 from amplemarket_source.api.responses import Response, error_about, read_json
 from amplemarket_source.errors import NotFound, OutcomeUnknown, UnexpectedResponse
-from amplemarket_source.model import COMPANIES, PEOPLE, Kind
+from amplemarket_source.kinds import COMPANIES, PEOPLE, Kind
 from amplemarket_source.storable import escaped
 
 __all__ = ["AccountInfo", "EnrichmentApi", "Found"]

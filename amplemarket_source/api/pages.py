@@ -22,7 +22,8 @@ from amplemarket_source.api.responses import (
 )
 from amplemarket_source.clock import Clock
 from amplemarket_source.errors import ApiProblem, UnexpectedResponse
-from amplemarket_source.model import TERMINAL, Kind
+from amplemarket_source.kinds import Kind
+from amplemarket_source.model import TERMINAL
 from amplemarket_source.storable import escaped, is_clean
 
 __all__ = ["Page", "id_of_accepted", "next_link_of", "page_from"]

@@ -10,7 +10,7 @@ import msgspec
 from amplemarket_source.api.client import ApiClient
 from amplemarket_source.api.responses import Response, UnreadableBodyError, error_about, read_json
 from amplemarket_source.errors import UnexpectedResponse
-from amplemarket_source.model import Kind
+from amplemarket_source.kinds import Kind
 
 __all__ = ["DEEPEST_SEARCH", "FILTERS", "search_pages"]
 

@@ -19,7 +19,8 @@ from amplemarket_source.cli.run import ask_before, say_new
 from amplemarket_source.cli.target import Target
 from amplemarket_source.cli.texts import credits_of
 from amplemarket_source.errors import UsageError
-from amplemarket_source.model import COMPANIES, PEOPLE, Batch, Kind
+from amplemarket_source.kinds import COMPANIES, PEOPLE, Kind
+from amplemarket_source.model import Batch
 from amplemarket_source.run.lookup import look_up
 from amplemarket_source.settings import resolve_settings
 

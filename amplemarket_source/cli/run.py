@@ -29,11 +29,12 @@ from amplemarket_source.cli.texts import (
     summary_text,
 )
 from amplemarket_source.errors import Busy, UsageError
+from amplemarket_source.kinds import COMPANIES, EMAILS, ENRICHED, KINDS, PEOPLE, Kind
 from amplemarket_source.leads.databases import DestinationLeads, query_leads
 from amplemarket_source.leads.lead_lists import LeadList
 from amplemarket_source.leads.read import LeadsInput
 from amplemarket_source.ledger import Ledger
-from amplemarket_source.model import COMPANIES, EMAILS, ENRICHED, KINDS, PEOPLE, Kind, Plan
+from amplemarket_source.model import Plan
 from amplemarket_source.report import RunReport
 from amplemarket_source.run.enrichment import (
     Enrichment,

@@ -17,7 +17,7 @@ from amplemarket_source.cli.options import spending_option, target_options
 from amplemarket_source.cli.output import Output
 from amplemarket_source.cli.target import Target
 from amplemarket_source.errors import UsageError
-from amplemarket_source.model import ENRICHED, Kind
+from amplemarket_source.kinds import ENRICHED, Kind
 from amplemarket_source.run.search import COLUMNS, checked_filters
 from amplemarket_source.run.search import search as rows_of
 from amplemarket_source.settings import resolve_settings

@@ -11,7 +11,7 @@ import dlt
 
 from amplemarket_source.dagster.step import SETTLED, LeadList, Step
 from amplemarket_source.errors import SettingsError
-from amplemarket_source.model import COMPANIES, PEOPLE, Kind
+from amplemarket_source.kinds import COMPANIES, PEOPLE, Kind
 from amplemarket_source.schema.table import Table
 from amplemarket_source.schema.tables import (
     COMPANIES_HISTORY,

@@ -23,9 +23,9 @@ from amplemarket_source.errors import (
     Unfinished,
     is_disk_full,
 )
+from amplemarket_source.kinds import Kind
 from amplemarket_source.leads.databases import DestinationLeads, query_leads
 from amplemarket_source.leads.read import LeadsInput
-from amplemarket_source.model import Kind
 from amplemarket_source.report import RunReport
 from amplemarket_source.run.enrichment import Enrichment
 from amplemarket_source.settings import resolve_settings

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from amplemarket_source.errors import InputError
 from amplemarket_source.headers import ColumnMap, Header
+from amplemarket_source.kinds import LEAD_FIELDS, Kind
 from amplemarket_source.leads.read import LeadsInput, read_leads
 from amplemarket_source.leads.staging import StagedRows
-from amplemarket_source.model import LEAD_FIELDS, Kind
 from amplemarket_source.workbench import Workbench
 
 __all__ = ["Intake", "ingest", "refuse_mostly_invalid"]

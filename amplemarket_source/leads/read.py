@@ -10,6 +10,7 @@ from dlt.destinations.exceptions import DatabaseException
 
 from amplemarket_source.errors import InputError
 from amplemarket_source.headers import ColumnMap, Header
+from amplemarket_source.kinds import Kind
 from amplemarket_source.leads.batches import (
     LeadBatch,
     arrow_batches,
@@ -23,7 +24,6 @@ from amplemarket_source.leads.excel_files import excel_batches
 from amplemarket_source.leads.files import FileSource, find_file
 from amplemarket_source.leads.json_files import json_batches, jsonl_batches
 from amplemarket_source.leads.lead_lists import LeadList
-from amplemarket_source.model import Kind
 
 __all__ = ["LeadStream", "LeadsInput", "read_leads"]
 

@@ -22,9 +22,9 @@ from amplemarket_source.identity import (
     is_plain_sql,
     normal_columns_sql,
 )
+from amplemarket_source.kinds import Kind, KindName
 from amplemarket_source.leads.batches import LeadBatch
 from amplemarket_source.leads.read import LeadStream
-from amplemarket_source.model import Kind, KindName
 from amplemarket_source.workbench import Workbench, text_literal
 
 __all__ = ["StagedRows"]

@@ -41,8 +41,9 @@ from amplemarket_source.ledger import Ledger
 from amplemarket_source.pages import CompletedRequest, Spool
 from amplemarket_source.privacy.streams import finish_stream_erasures
 from amplemarket_source.privacy.unfinished import finish_erasures
+from amplemarket_source.schema.bookkeeping import REJECTS
 from amplemarket_source.schema.streams import STREAM_TABLES
-from amplemarket_source.schema.tables import REJECTS, TABLES
+from amplemarket_source.schema.tables import TABLES
 from amplemarket_source.warehouse.lease import exclusive_warehouse
 from amplemarket_source.warehouse.refusals import translated
 from amplemarket_source.working_folder import WorkingFolder

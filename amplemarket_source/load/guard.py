@@ -64,9 +64,10 @@ from dlt.extract.items_transform import MetricsItem
 from dlt.load.configuration import LoaderConfiguration
 
 from amplemarket_source.errors import UsageError
-from amplemarket_source.model import ENRICHED
+from amplemarket_source.kinds import ENRICHED
+from amplemarket_source.schema.bookkeeping import ENRICHMENT_REQUESTS
 from amplemarket_source.schema.table import ARROW_TYPES
-from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS, TABLES
+from amplemarket_source.schema.tables import TABLES
 
 __all__ = [
     "refuse_changed_hints",

@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from dlt.extract import DltResource
 
 from amplemarket_source.errors import SchemaFrozen
+from amplemarket_source.kinds import ENRICHED, KINDS
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.load.guard import (
     refuse_outside_a_load,
@@ -33,19 +34,18 @@ from amplemarket_source.load.guard import (
 )
 from amplemarket_source.load.removed import erase_the_removed
 from amplemarket_source.load.revealed import keeping_emails
-from amplemarket_source.model import ENRICHED, KINDS
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.report import RunReport
-from amplemarket_source.schema.registry import ColumnRegistry, SchemaContract, annotate_new
-from amplemarket_source.schema.table import Table, resource_for
-from amplemarket_source.schema.tables import (
+from amplemarket_source.schema.bookkeeping import (
     CHARGES,
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
     REJECTS,
-    TABLES,
 )
+from amplemarket_source.schema.registry import ColumnRegistry, SchemaContract, annotate_new
+from amplemarket_source.schema.table import Table, resource_for
+from amplemarket_source.schema.tables import TABLES
 from amplemarket_source.session import Session
 from amplemarket_source.transform.builder import TableBatch, TableBuilder, gathered
 from amplemarket_source.transform.charges import priced

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from amplemarket_source.kinds import PEOPLE as PEOPLE_KIND
 from amplemarket_source.lenient_json import read_rows
-from amplemarket_source.model import PEOPLE as PEOPLE_KIND
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.schema.tables import PEOPLE
 from amplemarket_source.transform.builder import TableBatch

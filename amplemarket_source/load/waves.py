@@ -20,10 +20,10 @@ from dlt.extract import DltSource
 
 from amplemarket_source.clock import SystemClock
 from amplemarket_source.errors import AmplemarketError, DestinationError, causes
+from amplemarket_source.kinds import KINDS
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.load.resources import read_requests, resources
 from amplemarket_source.memory import release_memory
-from amplemarket_source.model import KINDS
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.privacy.leftovers import forget_failure
 from amplemarket_source.schema.registry import ColumnRegistry

@@ -27,7 +27,7 @@ from typing import Literal
 import pyarrow as pa
 
 from amplemarket_source.identity import address_keys
-from amplemarket_source.model import OF_PEOPLE, PEOPLE
+from amplemarket_source.kinds import OF_PEOPLE, PEOPLE
 from amplemarket_source.privacy.identifiers import (
     Meant,
     everyone_meant,
@@ -38,16 +38,16 @@ from amplemarket_source.privacy.identifiers import (
     requests_quoting,
     tables_of_people,
 )
-from amplemarket_source.schema.table import Table
-from amplemarket_source.schema.tables import (
+from amplemarket_source.schema.bookkeeping import (
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
     ERASURES,
     LEADS,
     REJECTS,
-    VALIDATION_TABLES,
 )
+from amplemarket_source.schema.table import Table
 from amplemarket_source.schema.tables import PEOPLE as PEOPLE_TABLE
+from amplemarket_source.schema.tables import VALIDATION_TABLES
 from amplemarket_source.warehouse.client import Warehouse
 
 __all__ = ["Reason", "delete_people", "erase", "erase_meant", "untold_columns"]

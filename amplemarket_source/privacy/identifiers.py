@@ -20,8 +20,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from amplemarket_source.model import OF_PEOPLE
-from amplemarket_source.model import PEOPLE as PEOPLE_KIND
+from amplemarket_source.kinds import OF_PEOPLE
+from amplemarket_source.kinds import PEOPLE as PEOPLE_KIND
 from amplemarket_source.privacy.keys import (
     Name,
     Pair,
@@ -30,16 +30,15 @@ from amplemarket_source.privacy.keys import (
     names,
     person_key,
 )
-from amplemarket_source.schema.table import Table
-from amplemarket_source.schema.tables import (
+from amplemarket_source.schema.bookkeeping import (
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
     ERASURES,
     LEADS,
-    PEOPLE,
     REJECTS,
-    TABLES,
 )
+from amplemarket_source.schema.table import Table
+from amplemarket_source.schema.tables import PEOPLE, TABLES
 from amplemarket_source.warehouse.client import Warehouse
 
 __all__ = [

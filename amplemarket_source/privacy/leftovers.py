@@ -26,8 +26,9 @@ import duckdb
 from amplemarket_source.errors import Busy, DestinationError
 from amplemarket_source.pages import Spool
 from amplemarket_source.privacy.redact import Suppressions
+from amplemarket_source.schema.bookkeeping import REQUEST_LEADS
 from amplemarket_source.schema.streams import STREAM_TABLES
-from amplemarket_source.schema.tables import REQUEST_LEADS, TABLES
+from amplemarket_source.schema.tables import TABLES
 from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.warehouse.place import place_of
 from amplemarket_source.working_folder import WorkingFolder

@@ -19,8 +19,8 @@ import orjson
 import pyarrow as pa
 
 from amplemarket_source.identity import install_identity, lead_key_sql
+from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.lenient_json import page_text, placed_rows, read_rows, replaced_values
-from amplemarket_source.model import PEOPLE
 from amplemarket_source.privacy.keys import IDENTIFIERS, person_key
 
 __all__ = ["AboutErased", "Suppressions"]

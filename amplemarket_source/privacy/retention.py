@@ -14,21 +14,20 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from amplemarket_source.kinds import EMAILS, OF_PEOPLE, PEOPLE
 from amplemarket_source.ledger import Ledger
-from amplemarket_source.model import EMAILS, OF_PEOPLE, PEOPLE
 from amplemarket_source.privacy.erase import delete_people, untold_columns
 from amplemarket_source.privacy.identifiers import marks
 from amplemarket_source.privacy.keys import person_key
-from amplemarket_source.schema.tables import (
+from amplemarket_source.schema.bookkeeping import (
     ENRICHMENT_RESULTS,
     ERASURES,
     LEADS,
-    PEOPLE_HISTORY,
     REJECTS,
     REQUEST_LEADS,
-    VALIDATION_TABLES,
 )
 from amplemarket_source.schema.tables import PEOPLE as PEOPLE_TABLE
+from amplemarket_source.schema.tables import PEOPLE_HISTORY, VALIDATION_TABLES
 
 __all__ = ["erase_older"]
 

@@ -22,9 +22,10 @@ import pyarrow.compute as pc
 
 from amplemarket_source.privacy.identifiers import marks, portions, quotes_of
 from amplemarket_source.privacy.keys import Pair, identifier_keys_of, person_key
+from amplemarket_source.schema.bookkeeping import ERASURES, REJECTS
 from amplemarket_source.schema.streams import stream_table
 from amplemarket_source.schema.table import Table
-from amplemarket_source.schema.tables import ERASURES, REJECTS, children_of
+from amplemarket_source.schema.tables import children_of
 from amplemarket_source.warehouse.client import Warehouse
 
 __all__ = [

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from amplemarket_source.model import OF_PEOPLE
+from amplemarket_source.kinds import OF_PEOPLE
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.privacy.identifiers import people_at, people_named_by
-from amplemarket_source.schema.tables import (
+from amplemarket_source.schema.bookkeeping import (
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
     ERASURES,

@@ -19,7 +19,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from amplemarket_source.model import EMAILS
+from amplemarket_source.kinds import EMAILS
 from amplemarket_source.report_page.charts import bar_chart, timeline
 from amplemarket_source.report_page.figures import Figures, JobChanges, Request, Spent, start_of
 

@@ -11,20 +11,22 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from amplemarket_source.schema.table import Table
-from amplemarket_source.schema.tables import (
-    COMPANIES,
-    EMAIL_VALIDATIONS,
+from amplemarket_source.schema.bookkeeping import (
     ENRICHMENT_REQUESTS,
     ENRICHMENT_RESULTS,
     ENRICHMENT_RUNS,
     ERASURES,
     LEADS,
+    REJECTS,
+    REQUEST_LEADS,
+)
+from amplemarket_source.schema.table import Table
+from amplemarket_source.schema.tables import (
+    COMPANIES,
+    EMAIL_VALIDATIONS,
     PEOPLE,
     PEOPLE_HISTORY,
     PHONE_NUMBERS,
-    REJECTS,
-    REQUEST_LEADS,
     TABLES,
 )
 

@@ -23,8 +23,9 @@ from amplemarket_source.report_page.figures import (
     Run,
 )
 from amplemarket_source.report_page.queries import AGES, DIALECT, queries
+from amplemarket_source.schema.bookkeeping import BOOKKEEPING
 from amplemarket_source.schema.table import Table, as_dlt_knows
-from amplemarket_source.schema.tables import BOOKKEEPING, DATA_TABLES, DECLARED
+from amplemarket_source.schema.tables import DATA_TABLES, DECLARED
 from amplemarket_source.settings import SECTIONS
 from amplemarket_source.upgrade import make_ledger
 from amplemarket_source.warehouse.capabilities import name_of

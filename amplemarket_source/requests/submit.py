@@ -39,8 +39,8 @@ from amplemarket_source.journal import Journal
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.model import Batch, Buyer, RequestRecord, RunMark
 from amplemarket_source.requests.budget import Budget
+from amplemarket_source.schema.bookkeeping import REJECTS
 from amplemarket_source.schema.rejects import Reject, reject_table
-from amplemarket_source.schema.tables import REJECTS
 from amplemarket_source.warehouse.lease import CheckLease
 from amplemarket_source.workbench import LeadToSend, Workbench
 

@@ -21,12 +21,13 @@ from amplemarket_source.clock import Interrupted, StoppableClock, SystemClock
 from amplemarket_source.destination import duckdb
 from amplemarket_source.environment import run_environment
 from amplemarket_source.errors import Busy, UsageError
+from amplemarket_source.kinds import COMPANIES, EMAILS, PEOPLE, Kind
 from amplemarket_source.leads.read import LeadsInput
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.load.guard import refuse_settings
 from amplemarket_source.load.waves import load_pending, load_waves
 from amplemarket_source.memory import share_arenas
-from amplemarket_source.model import COMPANIES, EMAILS, PEOPLE, Kind, Plan
+from amplemarket_source.model import Plan
 from amplemarket_source.report import RunReport
 from amplemarket_source.run.notify import notify
 from amplemarket_source.run.purchase import commit, draft, fetch, recorded, recover_requests

@@ -20,9 +20,10 @@ from amplemarket_source.api import EnrichmentApi, Found
 from amplemarket_source.clock import StoppableClock, SystemClock
 from amplemarket_source.environment import run_environment
 from amplemarket_source.errors import NotFound, RemovedForPrivacy, Unavailable, UsageError
+from amplemarket_source.kinds import COMPANIES, Kind
 from amplemarket_source.load.guard import refuse_settings
 from amplemarket_source.load.waves import load_pending, load_requests
-from amplemarket_source.model import COMPANIES, Batch, Kind, KindPlan, Plan, RequestRecord
+from amplemarket_source.model import Batch, KindPlan, Plan, RequestRecord
 from amplemarket_source.pages import CompletedRequest, Summary
 from amplemarket_source.report import RunReport
 from amplemarket_source.requests.budget import Budget

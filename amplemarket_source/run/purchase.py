@@ -19,10 +19,11 @@ from datetime import datetime, timezone
 from amplemarket_source.api import FAILURE_BUDGET, ApiClient, EnrichmentApi
 from amplemarket_source.clock import Clock, Interrupted
 from amplemarket_source.errors import ExitCode
+from amplemarket_source.kinds import LEAD_FIELDS, Kind
 from amplemarket_source.leads.intake import ingest, refuse_mostly_invalid
 from amplemarket_source.leads.lead_lists import LeadList
 from amplemarket_source.leads.read import LeadsInput
-from amplemarket_source.model import LEAD_FIELDS, Batch, Buyer, Cap, Kind, Plan, RequestRecord
+from amplemarket_source.model import Batch, Buyer, Cap, Plan, RequestRecord
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.planning import (
     decide,

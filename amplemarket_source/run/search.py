@@ -8,7 +8,7 @@ from typing import Any
 from amplemarket_source.api import DEEPEST_SEARCH, FILTERS, ApiClient, search_pages
 from amplemarket_source.clock import Clock, SystemClock
 from amplemarket_source.errors import UsageError
-from amplemarket_source.model import PEOPLE, Kind
+from amplemarket_source.kinds import PEOPLE, Kind
 from amplemarket_source.settings import Settings
 
 __all__ = ["COLUMNS", "checked_filters", "search"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from amplemarket_source.model import PEOPLE as PEOPLE_KIND
-from amplemarket_source.model import Kind
+from amplemarket_source.kinds import PEOPLE as PEOPLE_KIND
+from amplemarket_source.kinds import Kind
 from amplemarket_source.schema.table import Table
 from amplemarket_source.schema.tables import COMPANIES, LINEAGE, PEOPLE, children_of
 from amplemarket_source.warehouse.client import Warehouse

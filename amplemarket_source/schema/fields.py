@@ -40,7 +40,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-from amplemarket_source.model import Kind
+from amplemarket_source.kinds import Kind
 from amplemarket_source.schema.table import ARROW_TYPES, Column, Table
 from amplemarket_source.schema.tables import COMPANIES, PEOPLE, TABLES, children_of
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from amplemarket_source.schema.tables import REJECTS
+from amplemarket_source.schema.bookkeeping import REJECTS
 
 __all__ = ["INPUT_REJECT_ID_SQL", "Reject", "reject_table", "with_first_times", "with_lead_keys"]
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import orjson
 
 from amplemarket_source.errors import UsageError
+from amplemarket_source.schema.bookkeeping import ERASURES, REJECTS
 from amplemarket_source.schema.streams import PROGRESS, stream_table
 from amplemarket_source.schema.table import Table
-from amplemarket_source.schema.tables import ERASURES, REJECTS, children_of
+from amplemarket_source.schema.tables import children_of
 
 __all__ = ["BOOKKEEPING", "STREAMS", "Stream", "streams_named"]
 

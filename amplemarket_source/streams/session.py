@@ -13,7 +13,8 @@ from amplemarket_source.clock import StoppableClock
 from amplemarket_source.errors import Busy
 from amplemarket_source.memory import MemoryBudget
 from amplemarket_source.privacy.streams import finish_stream_erasures
-from amplemarket_source.schema.tables import COMPANIES, REQUEST_LEADS
+from amplemarket_source.schema.bookkeeping import REQUEST_LEADS
+from amplemarket_source.schema.tables import COMPANIES
 from amplemarket_source.settings import WorkspaceSettings
 from amplemarket_source.streams.catalog import Stream
 from amplemarket_source.streams.report import SyncReport

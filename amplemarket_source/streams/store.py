@@ -15,10 +15,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from amplemarket_source.schema.bookkeeping import REJECTS
 from amplemarket_source.schema.rejects import with_first_times
 from amplemarket_source.schema.streams import PROGRESS
 from amplemarket_source.schema.table import Table
-from amplemarket_source.schema.tables import REJECTS
 from amplemarket_source.transform.listing import RawRows
 from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.workbench import Workbench

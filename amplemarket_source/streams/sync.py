@@ -21,10 +21,10 @@ from amplemarket_source.clock import Clock
 from amplemarket_source.errors import ApiError, KeyRefused, SchemaFrozen
 from amplemarket_source.memory import MemoryBudget
 from amplemarket_source.privacy.streams import stream_keys, withheld
+from amplemarket_source.schema.bookkeeping import REJECTS
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.streams import PROGRESS, stream_table
 from amplemarket_source.schema.table import ARROW_TYPES
-from amplemarket_source.schema.tables import REJECTS
 from amplemarket_source.settings import WorkspaceSettings
 from amplemarket_source.streams.catalog import Stream
 from amplemarket_source.streams.fetching import Ended, Part, pages_of

@@ -26,8 +26,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from amplemarket_source.kinds import KINDS, PEOPLE, Kind
 from amplemarket_source.lenient_json import page_members
-from amplemarket_source.model import KINDS, PEOPLE, Kind
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.schema.fields import ROW_FIELDS, echo_names, result_type
 from amplemarket_source.schema.registry import ColumnRegistry

@@ -20,10 +20,10 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from amplemarket_source.kinds import kind_named
 from amplemarket_source.ledger import Ledger
-from amplemarket_source.model import kind_named
 from amplemarket_source.pages import CompletedRequest
-from amplemarket_source.schema.tables import CHARGES, ENRICHMENT_REQUESTS
+from amplemarket_source.schema.bookkeeping import CHARGES, ENRICHMENT_REQUESTS
 from amplemarket_source.workbench import Workbench
 
 __all__ = ["note_found", "priced"]

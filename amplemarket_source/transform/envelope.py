@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from amplemarket_source.lenient_json import decode_at, page_members
+from amplemarket_source.schema.bookkeeping import ENRICHMENT_REQUESTS
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.rejects import Reject
-from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS
 from amplemarket_source.transform.values import raw_text
 
 __all__ = ["MEMBERS", "plain_members", "undocumented"]

@@ -29,6 +29,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from amplemarket_source.schema.bookkeeping import ENRICHMENT_RESULTS
 from amplemarket_source.schema.fields import DEEPEST, Path
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.table import ARROW_TYPES, Table, data_type_of
@@ -37,7 +38,6 @@ from amplemarket_source.schema.tables import (
     COMPANIES_HISTORY,
     EMAIL_VALIDATIONS,
     EMAIL_VALIDATIONS_HISTORY,
-    ENRICHMENT_RESULTS,
     PEOPLE,
     PEOPLE_HISTORY,
     PHONE_NUMBERS,

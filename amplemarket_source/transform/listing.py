@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from amplemarket_source.lenient_json import decode_at, page_text
+from amplemarket_source.schema.bookkeeping import REJECTS
 from amplemarket_source.schema.fields import entity_type
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.rejects import Reject, reject_table
 from amplemarket_source.schema.table import ARROW_TYPES, Table
-from amplemarket_source.schema.tables import REJECTS
 from amplemarket_source.transform.builder import TableBatch
 from amplemarket_source.transform.flatten import Flattener, constant
 from amplemarket_source.transform.strict import StrictParser

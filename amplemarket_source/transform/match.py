@@ -29,8 +29,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from amplemarket_source.identity import lead_key_sql, normal_columns_sql
+from amplemarket_source.kinds import Kind
 from amplemarket_source.lenient_json import read_rows
-from amplemarket_source.model import Kind, RequestRecord
+from amplemarket_source.model import RequestRecord
 from amplemarket_source.pages import SpooledRequest
 from amplemarket_source.schema.rejects import Reject
 from amplemarket_source.transform.values import identity_of, raw_text

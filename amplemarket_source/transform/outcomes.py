@@ -11,10 +11,10 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from amplemarket_source.model import Kind
+from amplemarket_source.kinds import Kind
 from amplemarket_source.pages import CompletedRequest
+from amplemarket_source.schema.bookkeeping import ENRICHMENT_REQUESTS, ENRICHMENT_RESULTS
 from amplemarket_source.schema.registry import ColumnRegistry
-from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS, ENRICHMENT_RESULTS
 from amplemarket_source.transform.flatten import constant, field_of, has_items, indices
 from amplemarket_source.transform.match import OWN_FIELDS, Matched, echo_schema
 from amplemarket_source.workbench import Workbench

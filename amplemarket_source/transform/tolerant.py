@@ -43,13 +43,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from amplemarket_source.kinds import Kind
 from amplemarket_source.lenient_json import read_rows, replaced_values
-from amplemarket_source.model import Kind
+from amplemarket_source.schema.bookkeeping import ENRICHMENT_RESULTS
 from amplemarket_source.schema.fields import DEEPEST, Field, Path, echo_names, entity_of
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.rejects import Reject, Stage
 from amplemarket_source.schema.table import DataType, Table
-from amplemarket_source.schema.tables import COMPANIES, ENRICHMENT_RESULTS, PEOPLE, children_of
+from amplemarket_source.schema.tables import COMPANIES, PEOPLE, children_of
 from amplemarket_source.storable import clean_text, is_clean
 from amplemarket_source.transform.values import (
     Lossy,

@@ -53,7 +53,7 @@ import filelock
 from amplemarket_source.clock import Clock
 from amplemarket_source.errors import Busy, DestinationError
 from amplemarket_source.memory import MemoryBudget
-from amplemarket_source.schema.tables import LOCK
+from amplemarket_source.schema.bookkeeping import LOCK
 from amplemarket_source.warehouse.capabilities import require_guarantees
 from amplemarket_source.warehouse.client import Statement, Warehouse
 from amplemarket_source.warehouse.loads import remove_torn_files

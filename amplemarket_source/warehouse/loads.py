@@ -20,9 +20,9 @@ import dlt
 import pyarrow as pa
 
 from amplemarket_source.environment import run_environment
+from amplemarket_source.schema.bookkeeping import ENRICHMENT_REQUESTS, LOCK
 from amplemarket_source.schema.streams import PROGRESS
 from amplemarket_source.schema.table import Table, resource_for
-from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS, LOCK
 
 __all__ = ["LedgerLoads", "drop_packages", "remove_torn_files", "stamped"]
 

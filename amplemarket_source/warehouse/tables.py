@@ -8,8 +8,9 @@ from typing import Any
 import dlt
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
+from amplemarket_source.schema.bookkeeping import REQUEST_LEADS
 from amplemarket_source.schema.table import Table, as_dlt_knows
-from amplemarket_source.schema.tables import DECLARED, REQUEST_LEADS
+from amplemarket_source.schema.tables import DECLARED
 from amplemarket_source.warehouse.capabilities import name_of, require_guarantees
 from amplemarket_source.warehouse.place import place_of
 from amplemarket_source.warehouse.refusals import translated

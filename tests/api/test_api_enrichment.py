@@ -13,7 +13,7 @@ from amplemarket_source.errors import (
     RemovedForPrivacy,
     UnexpectedResponse,
 )
-from amplemarket_source.model import COMPANIES, PEOPLE, Kind
+from amplemarket_source.kinds import COMPANIES, PEOPLE, Kind
 from tests.api.scripted_server import Behaviour, ScriptedServer, cut, respond
 
 PATH = "/people/enrichment-requests"

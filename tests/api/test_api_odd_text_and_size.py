@@ -12,8 +12,8 @@ import pytest
 from amplemarket_source.api import ApiClient, EnrichmentApi, transport
 from amplemarket_source.api.transport import MOST_BYTES
 from amplemarket_source.errors import NotFound, OutcomeUnknown, UnexpectedResponse
+from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.lenient_json import read_rows, shallow
-from amplemarket_source.model import PEOPLE
 from tests.api.scripted_server import ScriptedServer, respond
 
 PATH = "/people/enrichment-requests"

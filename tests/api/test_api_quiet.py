@@ -14,7 +14,7 @@ import pytest
 import amplemarket_source
 from amplemarket_source.api import ApiClient, EnrichmentApi
 from amplemarket_source.errors import AmplemarketError
-from amplemarket_source.model import PEOPLE
+from amplemarket_source.kinds import PEOPLE
 from tests.api.conftest import KEY, client_for
 from tests.api.scripted_server import Behaviour, ScriptedServer, cut, respond, vanish
 

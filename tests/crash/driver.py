@@ -20,10 +20,10 @@ from amplemarket_source import amplemarket
 from amplemarket_source.api import EnrichmentApi
 from amplemarket_source.destination import duckdb
 from amplemarket_source.journal import Journal
+from amplemarket_source.kinds import EMAILS, LEAD_FIELDS, PEOPLE, Kind
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.load import removed as load_removed
 from amplemarket_source.load.waves import load_pending
-from amplemarket_source.model import EMAILS, LEAD_FIELDS, PEOPLE, Kind
 from amplemarket_source.pages import SpooledRequest
 from amplemarket_source.schema.tables import HISTORIES, TABLES
 from amplemarket_source.settings import resolve_settings

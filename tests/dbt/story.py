@@ -10,8 +10,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from amplemarket_source.kinds import COMPANIES, EMAILS, PEOPLE
 from amplemarket_source.load.waves import load_pending
-from amplemarket_source.model import COMPANIES, EMAILS, PEOPLE
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.privacy.keys import identifier_keys
 from amplemarket_source.run.enrichment import enrich

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import dlt
 
+from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.load.waves import load_pending
-from amplemarket_source.model import PEOPLE
 from amplemarket_source.settings import resolve_settings
 from tests.crash.driver import die_at
 from tests.destinations.deployment import KEY

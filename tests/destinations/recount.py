@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.request import Request, urlopen
 
-from amplemarket_source.model import EMAILS, PEOPLE, Kind
+from amplemarket_source.kinds import EMAILS, PEOPLE, Kind
 from amplemarket_source.schema.tables import COMPANY_TABLES, PEOPLE_TABLES
 from tests.destinations.deployment import KEY, WarehouseDeployment
 

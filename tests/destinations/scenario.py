@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from amplemarket_source.kinds import COMPANIES, EMAILS, PEOPLE
 from amplemarket_source.load.waves import load_pending
-from amplemarket_source.model import COMPANIES, EMAILS, PEOPLE
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.privacy.keys import identifier_keys
 from amplemarket_source.privacy.leftovers import empty_working_folders

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from amplemarket_source.errors import InputError
+from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.leads.databases import DestinationLeads
-from amplemarket_source.model import PEOPLE
 from amplemarket_source.run.enrichment import Enrichment
 from tests.destinations.deployment import WarehouseDeployment
 from tests.destinations.warehouses import TestedWarehouse

@@ -15,8 +15,9 @@ from dlt.common.destination.client import LoadJob
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from amplemarket_source.destination import bigquery_client, inline, postgres_client
+from amplemarket_source.schema.bookkeeping import LEADS
 from amplemarket_source.schema.table import resource_for
-from amplemarket_source.schema.tables import COMPANIES, DECLARED, LEADS
+from amplemarket_source.schema.tables import COMPANIES, DECLARED
 from benchmarks.__main__ import server
 from benchmarks.asked import ask
 from tests.destinations.deployment import WarehouseDeployment

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from amplemarket_source.sandbox import Fault
-from amplemarket_source.schema.tables import ENRICHMENT_REQUESTS
+from amplemarket_source.schema.bookkeeping import ENRICHMENT_REQUESTS
 from tests.destinations.deployment import WarehouseDeployment
 from tests.destinations.groups import on
 from tests.destinations.warehouses import TestedWarehouse

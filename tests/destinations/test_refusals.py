@@ -15,7 +15,7 @@ from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 from amplemarket_source.cli.main import program
 from amplemarket_source.clock import SystemClock
 from amplemarket_source.errors import DestinationError, SettingsError
-from amplemarket_source.model import PEOPLE
+from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.run.doctor import Check, examine
 from amplemarket_source.sandbox import SandboxServer
 from amplemarket_source.settings import resolve_settings

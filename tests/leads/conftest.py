@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from amplemarket_source.kinds import PEOPLE, Kind
 from amplemarket_source.leads.intake import Intake, ingest
-from amplemarket_source.model import PEOPLE, Kind
 from amplemarket_source.workbench import Workbench
 
 SEEN_AT = datetime(2026, 3, 1, 12, 30, tzinfo=timezone.utc)

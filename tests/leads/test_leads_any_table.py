@@ -17,8 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from amplemarket_source.kinds import EMAILS, KINDS, PEOPLE, Kind
 from amplemarket_source.leads.intake import Intake, ingest
-from amplemarket_source.model import EMAILS, KINDS, PEOPLE, Batch, Kind
+from amplemarket_source.model import Batch
 from amplemarket_source.sandbox import SandboxOptions
 from amplemarket_source.sandbox.options import Kind as SandboxKind
 from amplemarket_source.sandbox.options import kind_named

@@ -16,10 +16,10 @@ import pytest
 
 from amplemarket_source.errors import InputError, SettingsError
 from amplemarket_source.headers import ColumnMap
+from amplemarket_source.kinds import COMPANIES, PEOPLE
 from amplemarket_source.leads.databases import query_leads
 from amplemarket_source.leads.intake import Intake
 from amplemarket_source.leads.read import read_leads
-from amplemarket_source.model import COMPANIES, PEOPLE
 
 _NOBODY = 65534
 """A user to be where the tests run as root, who may read everything."""

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.leads.intake import ingest
-from amplemarket_source.model import PEOPLE
 from amplemarket_source.workbench import Workbench
 
 from .conftest import SEEN_AT

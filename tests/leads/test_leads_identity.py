@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amplemarket_source.identity import install_identity, lead_key_sql
-from amplemarket_source.model import COMPANIES, EMAILS, KINDS, PEOPLE, Kind
+from amplemarket_source.kinds import COMPANIES, EMAILS, KINDS, PEOPLE, Kind
 from tests.support.keys import lead_key
 
 # The machine that runs the suite may be slow; a rule is not.

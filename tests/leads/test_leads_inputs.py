@@ -19,9 +19,9 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
+from amplemarket_source.kinds import COMPANIES, PEOPLE
 from amplemarket_source.leads.databases import query_leads
 from amplemarket_source.leads.intake import Intake, ingest
-from amplemarket_source.model import COMPANIES, PEOPLE
 from amplemarket_source.workbench import Workbench
 
 from .conftest import SEEN_AT

@@ -13,8 +13,8 @@ import duckdb
 import pytest
 
 from amplemarket_source.errors import InputError
+from amplemarket_source.kinds import COMPANIES, PEOPLE
 from amplemarket_source.leads.intake import Intake, refuse_mostly_invalid
-from amplemarket_source.model import COMPANIES, PEOPLE
 from amplemarket_source.workbench import Workbench
 from tests.support.keys import lead_key
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from amplemarket_source.model import Kind
+from amplemarket_source.kinds import Kind
 
 __all__ = ["NOT_ENOUGH", "OTHER_LENGTH", "Export"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amplemarket_source.model import COMPANIES
+from amplemarket_source.kinds import COMPANIES
 
 from .wanted import NOT_ENOUGH, Export
 

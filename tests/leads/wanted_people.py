@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from amplemarket_source.model import PEOPLE
+from amplemarket_source.kinds import PEOPLE
 
 from .wanted import NOT_ENOUGH, OTHER_LENGTH, Export
 

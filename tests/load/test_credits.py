@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from amplemarket_source.model import COMPANIES, PEOPLE
+from amplemarket_source.kinds import COMPANIES, PEOPLE
 from tests.support.deployment import Deployment, email_leads
 from tests.support.steps import run_to_the_end
 

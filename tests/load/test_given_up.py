@@ -12,7 +12,7 @@ import pytest
 
 from amplemarket_source.errors import DestinationError
 from amplemarket_source.load.waves import load_pending
-from amplemarket_source.schema.tables import REQUEST_LEADS
+from amplemarket_source.schema.bookkeeping import REQUEST_LEADS
 from amplemarket_source.warehouse.client import Warehouse
 from tests.support.deployment import Deployment, email_leads
 from tests.support.steps import open_ledger

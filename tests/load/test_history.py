@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from amplemarket_source.model import COMPANIES
+from amplemarket_source.kinds import COMPANIES
 from amplemarket_source.run import forget as module
 from amplemarket_source.run.forget import forget
 from amplemarket_source.sandbox.faults import Fault

@@ -11,9 +11,10 @@ from threading import Event
 import pytest
 
 from amplemarket_source.errors import UnexpectedResponse
+from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.load import waves
 from amplemarket_source.load.waves import _gathered, _Wave, load_waves
-from amplemarket_source.model import PEOPLE, RequestRecord
+from amplemarket_source.model import RequestRecord
 from amplemarket_source.pages import CompletedRequest, Spool, Summary
 from tests.support.deployment import Deployment, email_leads
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from amplemarket_source.model import COMPANIES, PEOPLE
+from amplemarket_source.kinds import COMPANIES, PEOPLE
 from tests.support.deployment import Deployment
 from tests.support.keys import lead_key
 from tests.support.steps import open_ledger, run_to_the_end

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from amplemarket_source.schema.tables import ENRICHMENT_RESULTS
+from amplemarket_source.schema.bookkeeping import ENRICHMENT_RESULTS
 from amplemarket_source.transform.outcomes import without_lost_answers
 from amplemarket_source.workbench import Workbench
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from amplemarket_source import ledger
-from amplemarket_source.model import PEOPLE
+from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.warehouse.client import Warehouse
 from tests.support.deployment import Deployment, email_leads
 from tests.support.steps import SteppedRun

@@ -7,8 +7,8 @@ import pytest
 
 from amplemarket_source import planning
 from amplemarket_source.cli.texts import plan_text
-from amplemarket_source.model import PEOPLE
-from amplemarket_source.schema.tables import REQUEST_LEADS
+from amplemarket_source.kinds import PEOPLE
+from amplemarket_source.schema.bookkeeping import REQUEST_LEADS
 from tests.support.deployment import Deployment, email_leads
 from tests.support.steps import open_ledger
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from amplemarket_source.model import PEOPLE
+from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.privacy.erase import erase
 from amplemarket_source.privacy.keys import identifier_keys
 from amplemarket_source.privacy.leftovers import scrub_pages

@@ -15,10 +15,10 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from amplemarket_source.destination import duckdb_client
 from amplemarket_source.errors import ApiProblem, DestinationError, InputError
 from amplemarket_source.headers import Header
+from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.leads.files import shown_address
 from amplemarket_source.leads.read import read_leads
 from amplemarket_source.load.waves import load_pending
-from amplemarket_source.model import PEOPLE
 from amplemarket_source.run.forget import forget
 from amplemarket_source.sandbox import Fault
 from tests.privacy.people import mentions

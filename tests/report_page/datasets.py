@@ -13,8 +13,8 @@ import dlt
 import duckdb as engine
 
 from amplemarket_source.destination import duckdb
+from amplemarket_source.kinds import COMPANIES, PEOPLE
 from amplemarket_source.load.waves import load_pending
-from amplemarket_source.model import COMPANIES, PEOPLE
 from amplemarket_source.run.purchase import recorded
 from amplemarket_source.sandbox import SandboxOptions, SandboxServer
 from amplemarket_source.sandbox.faults import Fault

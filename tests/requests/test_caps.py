@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from amplemarket_source.errors import CreditCapReached, Unfinished
-from amplemarket_source.model import PEOPLE, Batch, Cap
+from amplemarket_source.kinds import PEOPLE
+from amplemarket_source.model import Batch, Cap
 from amplemarket_source.requests.budget import Budget
 from amplemarket_source.sandbox import Fault
 from tests.support.deployment import Deployment, email_leads

@@ -14,7 +14,7 @@ import pytest
 from amplemarket_source import pages as pages_module
 from amplemarket_source.api import EnrichmentApi, Page
 from amplemarket_source.errors import DestinationError
-from amplemarket_source.model import PEOPLE, Kind
+from amplemarket_source.kinds import PEOPLE, Kind
 from amplemarket_source.sandbox import Fault
 from tests.support.deployment import Deployment, email_leads
 from tests.support.steps import SteppedRun

@@ -33,8 +33,8 @@ from hypothesis.stateful import (
 )
 
 from amplemarket_source.errors import Busy
+from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.ledger import Ledger
-from amplemarket_source.model import PEOPLE
 from amplemarket_source.privacy.erase import erase_meant
 from amplemarket_source.privacy.identifiers import everyone_meant
 from amplemarket_source.run.forget import scrub_pages

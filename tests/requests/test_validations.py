@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from amplemarket_source.model import EMAILS
+from amplemarket_source.kinds import EMAILS
 from amplemarket_source.privacy.retention import erase_older
 from amplemarket_source.report import RunReport
 from amplemarket_source.run.enrichment import plan, validate_emails

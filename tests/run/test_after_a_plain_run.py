@@ -17,7 +17,7 @@ from amplemarket_source.errors import Unfinished
 from amplemarket_source.load import follow
 from amplemarket_source.privacy.keys import identifier_keys
 from amplemarket_source.sandbox import Fault
-from amplemarket_source.schema.tables import ERASURES
+from amplemarket_source.schema.bookkeeping import ERASURES
 from tests.privacy.test_erasure import mentions
 from tests.support.deployment import Deployment, email_leads
 from tests.support.steps import open_ledger

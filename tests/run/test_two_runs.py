@@ -14,9 +14,9 @@ import pytest
 
 from amplemarket_source.errors import Busy
 from amplemarket_source.journal import Journal
+from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.load.waves import load_pending
-from amplemarket_source.model import PEOPLE
 from amplemarket_source.warehouse.client import Warehouse
 from amplemarket_source.warehouse.lease import Lease, is_over, this_run
 from amplemarket_source.working_folder import WorkingFolder

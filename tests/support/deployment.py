@@ -12,8 +12,8 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from amplemarket_source import amplemarket
 from amplemarket_source.destination import duckdb
+from amplemarket_source.kinds import PEOPLE, Kind
 from amplemarket_source.load.waves import load_pending
-from amplemarket_source.model import PEOPLE, Kind
 from amplemarket_source.report import RunReport
 from amplemarket_source.sandbox import SandboxServer
 from amplemarket_source.schema.tables import TABLES

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from amplemarket_source.identity import lead_key_sql, rows_with_identity
-from amplemarket_source.model import Kind
+from amplemarket_source.kinds import Kind
 
 __all__ = ["lead_key"]
 

@@ -10,9 +10,10 @@ import dlt
 
 from amplemarket_source.clock import Clock, StoppableClock, SystemClock
 from amplemarket_source.environment import run_environment
+from amplemarket_source.kinds import Kind
 from amplemarket_source.ledger import Ledger
 from amplemarket_source.load.waves import load_pending, load_waves
-from amplemarket_source.model import Kind, Plan
+from amplemarket_source.model import Plan
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.report import RunReport
 from amplemarket_source.run.purchase import Commitment, commit, draft, fetch, recover_requests

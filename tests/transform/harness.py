@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from amplemarket_source.identity import lead_key_sql
-from amplemarket_source.model import COMPANIES, PEOPLE, Kind, RequestRecord
+from amplemarket_source.kinds import COMPANIES, PEOPLE, Kind
+from amplemarket_source.model import RequestRecord
 from amplemarket_source.pages import CompletedRequest, Spool, Summary
 from amplemarket_source.schema.registry import ColumnRegistry
 from amplemarket_source.schema.tables import HISTORIES, TABLES

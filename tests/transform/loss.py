@@ -10,7 +10,7 @@ from typing import Any
 from amplemarket_source.api.pages import page_from
 from amplemarket_source.api.responses import Response
 from amplemarket_source.clock import SystemClock
-from amplemarket_source.model import PEOPLE
+from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.schema.tables import TABLES
 from amplemarket_source.storable import is_clean
 from amplemarket_source.transform.envelope import MEMBERS

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from amplemarket_source.model import PEOPLE, RequestRecord
+from amplemarket_source.kinds import PEOPLE
+from amplemarket_source.model import RequestRecord
 from amplemarket_source.transform.match import Matched, echo_schema, match
 from amplemarket_source.workbench import Workbench
 from tests.support.keys import lead_key

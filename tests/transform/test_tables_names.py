@@ -9,9 +9,10 @@ from dlt.common.normalizers.naming import NamingConvention, direct, snake_case, 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amplemarket_source.schema.bookkeeping import ENRICHMENT_RESULTS
 from amplemarket_source.schema.fields import LONGEST_NAME, Path, field_at, is_declared
 from amplemarket_source.schema.table import Table
-from amplemarket_source.schema.tables import COMPANIES, ENRICHMENT_RESULTS, PEOPLE, PEOPLE_TABLES
+from amplemarket_source.schema.tables import COMPANIES, PEOPLE, PEOPLE_TABLES
 
 _KEY = st.one_of(
     st.sampled_from(

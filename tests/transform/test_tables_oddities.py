@@ -7,7 +7,7 @@ import json
 import pyarrow as pa
 import pytest
 
-from amplemarket_source.model import PEOPLE as PEOPLE_KIND
+from amplemarket_source.kinds import PEOPLE as PEOPLE_KIND
 from amplemarket_source.schema.fields import field_at, result_type
 from amplemarket_source.schema.registry import MOST_COLUMNS
 from amplemarket_source.schema.tables import PEOPLE

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from amplemarket_source.model import COMPANIES
+from amplemarket_source.kinds import COMPANIES
 from amplemarket_source.pages import CompletedRequest
 from amplemarket_source.schema.registry import ColumnRegistry
 from tests.transform.harness import Bench, Warehouse, lead, page, person_row, rejects_of

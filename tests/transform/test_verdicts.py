@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from amplemarket_source.model import EMAILS
+from amplemarket_source.kinds import EMAILS
 from amplemarket_source.schema.registry import ColumnRegistry, SchemaContract
 from tests.support.keys import lead_key
 from tests.transform.documents import Pairs, encode
