@@ -20,12 +20,12 @@ test: lint
 # What `make test` leaves out: every guarantee on every destination, on servers and emulators that
 # are started here; schedulers; runs killed everywhere; upgrades; random sequences.
 test-all: .venv/all
-	$(BIN)/python -m tests.destinations.environments
+	$(BIN)/python -m tests.environments
 	$(BIN)/pytest -n 2 --dist loadgroup -m "slow and not long"
 
 # What takes minutes each, and is shown in another way by test-all.
 test-long: .venv/all
-	$(BIN)/python -m tests.destinations.environments
+	$(BIN)/python -m tests.environments
 	$(BIN)/pytest -n 2 --dist loadgroup -m long
 
 # Of test-all the examples for Airflow, Prefect and Dagster with dbt, each in an environment that is

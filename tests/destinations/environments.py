@@ -1,6 +1,4 @@
-"""The emulators' virtual environments, and all that `make test-all` needs made beforehand.
-
-    python -m tests.destinations.environments
+"""The emulators' virtual environments.
 
 An emulator does not fit the environment of dlt (it wants another sqlglot, DuckDB or Python), and
 one that is talked to over HTTP is the more honest test.
@@ -8,12 +6,10 @@ one that is talked to over HTTP is the more honest test.
 
 from __future__ import annotations
 
-import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.support.environments import ALL, Environment, Missing
+from tests.support.environments import Environment, Missing
 
 __all__ = ["ENVIRONMENTS", "Missing", "server_of"]
 
@@ -35,24 +31,3 @@ ENVIRONMENTS = {
 def server_of(name: str) -> Path:
     """The program that an emulator's environment runs."""
     return _EMULATORS / f"{name}_server.py"
-
-
-def main() -> int:
-    """Returns: 0 when every environment is there; 1 otherwise, where all are asked for."""
-    with ThreadPoolExecutor(2) as pool:
-        missing = [said for said in pool.map(_attempt, ENVIRONMENTS.values()) if said]
-    for said in missing:
-        print(said, file=sys.stderr)
-    return 1 if missing and os.environ.get(ALL) else 0
-
-
-def _attempt(environment: Environment) -> str:
-    try:
-        environment.ensure()
-    except Missing as missing:
-        return str(missing)
-    return ""
-
-
-if __name__ == "__main__":
-    sys.exit(main())

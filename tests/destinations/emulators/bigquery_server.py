@@ -5,6 +5,8 @@
 Runs in a virtual environment of its own (``bigquery.txt``), on Python 3.13. dlt compresses the JSON
 lines it uploads and BigQuery finds out by itself; this server does not, so the upload is unpacked.
 A job that makes a table from a query says where the table is; this server does not, and dbt asks.
+What a dataset has is read off DuckLake's own tables, before each statement: DuckDB's list of all
+tables takes several times as long.
 DuckDB's extensions come from packages, since they cannot be downloaded everywhere; the geography
 functions, which want one more, are left out.
 """
@@ -29,6 +31,17 @@ _GZIP = b"\x1f\x8b"
 _TEMPORARY = re.compile(r"\bCREATE\s+(OR\s+REPLACE\s+)?TEMP", re.I)
 _load = runner.HANDLERS["load"]
 _execute = query.execute
+_objects = database.objects
+_OBJECTS = """
+SELECT name, kind, row_count FROM (
+  SELECT schema_id, table_name AS name, 'TABLE' AS kind, coalesce(record_count, 0) AS row_count
+  FROM {lake}.ducklake_table LEFT JOIN {lake}.ducklake_table_stats USING (table_id)
+  WHERE end_snapshot IS NULL
+  UNION ALL SELECT schema_id, view_name, 'VIEW', 0 FROM {lake}.ducklake_view
+  WHERE end_snapshot IS NULL
+) JOIN {lake}.ducklake_schema USING (schema_id)
+WHERE end_snapshot IS NULL AND schema_name = $1 AND name = coalesce($2, name) ORDER BY 1
+"""
 
 
 def load(cursor: Any, config: Any, upload: str | None) -> Any:
@@ -55,6 +68,13 @@ def execute(
     return statistics, children, destination
 
 
+def objects(project: str, dataset: str, table: str | None = None) -> Any:
+    if project == "emulator":  # results of queries, beside the lake
+        return _objects(project, dataset, table)
+    lake = database.quote(f"__ducklake_metadata_{project}")
+    return database.fetch(_OBJECTS.format(lake=lake), [dataset, table])
+
+
 def install_extensions(*names: str) -> None:
     with duckdb.connect() as connection:
         for name in names:
@@ -71,6 +91,7 @@ if __name__ == "__main__":
     install_extensions("ducklake", "icu")
     runner.HANDLERS["load"] = load
     query.execute = execute
+    database.objects = objects
     database.FUNCTIONS = [file for file in database.FUNCTIONS if file.name != "geography.sql"]
     settings.data_dir, settings.default_project_id = Path(folder), project
     # The statements are many and small: more threads than one only get in each other's way.
