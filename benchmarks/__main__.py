@@ -25,6 +25,8 @@ from benchmarks.ways import WAYS
 RESULTS = Path(__file__).parent / "results"
 PARTS = ("ways", "memory", "growth", "pace", "intake", "known", "asked")
 _PATIENCE = 240.0  # seconds
+_INCREMENTS = 5
+"""Runs of new leads beside known ones, which differ by how full the last row groups are."""
 
 
 @contextmanager
@@ -165,7 +167,9 @@ def main() -> None:
             m for n in arguments.people for m in compare(n, arguments.repeats, arguments.ways)
         ],
         "memory": lambda: remember(arguments.sizes),
-        "growth": lambda: grown(arguments.grown, arguments.increment, arguments.repeats),
+        "growth": lambda: grown(
+            arguments.grown, arguments.increment, max(arguments.repeats, _INCREMENTS)
+        ),
         "pace": lambda: paced(arguments.paced),
         "intake": lambda: taken_in(max(arguments.sizes), arguments.repeats),
         "known": lambda: beside(arguments.known, arguments.repeats),

@@ -4,8 +4,6 @@ before it deletes: a DELETE is billed the whole of its table, a question what it
 
 from __future__ import annotations
 
-from typing import Any
-
 from dlt.common.destination.client import LoadJob
 from dlt.common.destination.typing import PreparedTableSchema
 from dlt.destinations.impl.bigquery.bigquery import BigQueryClient
@@ -20,22 +18,18 @@ _DELETE = "DELETE "
 
 
 class _SparingSqlJob(SqlLoadJob):
-    """dlt's merge of one table, without a DELETE that finds no row (api-notes: bigquery-bytes).
-
-    The INSERT that is left is a statement of its own, done or not: repeated after a crash, the job
-    finds the rows that it has inserted, and deletes them first.
-    """
-
-    _sql_client: Any
+    """dlt's merge of one table, without a DELETE that finds no row (api-notes: bigquery-bytes)."""
 
     def _split_fragments(self, sql: str) -> list[str]:
-        return [one for one in super()._split_fragments(sql) if self._is_needed(one)]
+        return [_where_needed(one) for one in super()._split_fragments(sql)]
 
-    def _is_needed(self, statement: str) -> bool:
-        if not statement.startswith(_DELETE):
-            return True
-        question = f"SELECT 1 {statement.removeprefix(_DELETE)} LIMIT 1"
-        return bool(self._sql_client.execute_sql(question))
+
+def _where_needed(statement: str) -> str:
+    """A statement of a script that deletes only where there is something to delete."""
+    if not statement.startswith(_DELETE):
+        return statement
+    found = statement.removeprefix(_DELETE)
+    return f"IF EXISTS (SELECT 1 {found}) THEN {statement}; END IF"
 
 
 class SparingBigQueryClient(MergesSmallFiles, BigQueryClient):

@@ -41,6 +41,7 @@ import psycopg2  # noqa: E402 - dlt reads its environment when it is imported
 
 from tests.crash import driver  # noqa: E402
 from tests.destinations.servers import postgres_server  # noqa: E402
+from tests.support.remembered import remember_types  # noqa: E402
 
 _MOST_RUNS = 5
 
@@ -361,6 +362,7 @@ def play(
 
 def main() -> int:
     """Returns: 0 when every case came out right."""
+    remember_types()
     parser = argparse.ArgumentParser(prog="python -m tests.crash.harness", description=__doc__)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)

@@ -27,6 +27,7 @@ from typing import Any
 import amplemarket_source
 from tests.crash import driver, first_runs
 from tests.crash.harness import Case, Kill, Place, Server, play, serving, undisturbed
+from tests.support.remembered import remember_types
 
 ROOT = Path(__file__).parents[2]
 OLD = "1d2c16ae4c4a894c7766db3fbcc6a4cde1a22e37"
@@ -174,6 +175,7 @@ class Upgrade(Case):
 
 def main() -> int:
     """Returns: 0 when every case came out right."""
+    remember_types()
     parser = argparse.ArgumentParser(prog="python -m tests.crash.upgrade", description=__doc__)
     parser.add_argument("--mode", choices=sorted(KILLS), default="waves")
     parser.add_argument("--every", type=int, default=1, help="3: a third of the kills")

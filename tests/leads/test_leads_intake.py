@@ -367,7 +367,7 @@ MEASURE = """
 import resource, sys
 from datetime import datetime, timezone
 from pathlib import Path
-from amplemarket_source.model import PEOPLE
+from amplemarket_source.kinds import PEOPLE
 from amplemarket_source.leads.intake import ingest
 from amplemarket_source.workbench import Workbench
 with Workbench(Path(sys.argv[2])) as work:
