@@ -1,4 +1,4 @@
-"""Makes the virtual environments of emulators, dbt and schedulers, two at a time.
+"""Makes the virtual environments of emulators, dbt and schedulers, three at a time.
 
     python -m tests.environments
 
@@ -22,7 +22,7 @@ __all__ = ["main"]
 def main() -> int:
     """Returns: 0 when every environment is there; 1 otherwise, where all are asked for."""
     environments = [*SCHEDULERS.values(), DBT, *ENVIRONMENTS.values()]
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(3) as pool:
         missing = [said for said in pool.map(_attempt, environments) if said]
     for said in missing:
         print(said, file=sys.stderr)

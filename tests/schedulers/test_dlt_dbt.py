@@ -15,7 +15,11 @@ from tests.schedulers.place import Place
 from tests.support.environments import ROOT
 from tests.support.workers import environment_of
 
-pytestmark = [pytest.mark.schedulers, pytest.mark.xdist_group("dagster")]
+pytestmark = [
+    pytest.mark.long,  # dbt as such is run by the others
+    pytest.mark.schedulers,
+    pytest.mark.xdist_group("dagster"),
+]
 
 
 def test_the_example_builds_and_tests_the_models_of_what_it_has_loaded(

@@ -1,8 +1,8 @@
 """dlt's questions about types, answered once: a third of the processor's time in a small run.
 
 For every setting it resolves and every table it validates, dlt takes apart the same annotations
-anew. The functions depend on nothing but the annotation, so a test process may remember what they
-say; nothing else of dlt is touched.
+and puts the same names together anew. The functions depend on nothing but what they are given, so a
+test process may remember what they say; nothing else of dlt is touched.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import dlt.common.typing
 import dlt.common.validation
 import typing_extensions
+from dlt.common.configuration.providers import provider
 from dlt.common.configuration.specs import base_configuration
 
 __all__ = ["remember_types"]
@@ -31,8 +32,10 @@ _PURE: dict[ModuleType, tuple[str, ...]] = {
         "extract_inner_type",
         "is_literal_type",
         "is_optional_type",
+        "is_subclass",
         "is_union_type",
     ),
+    provider: ("get_key_name",),
 }
 
 
