@@ -49,7 +49,7 @@ docs: .venv/all
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
 
-# The table of ratios against plain dlt and DuckDB alone; an hour and a half on two cores.
+# The table of ratios against plain dlt and DuckDB alone; an hour on two cores.
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
 
