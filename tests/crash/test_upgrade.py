@@ -41,7 +41,7 @@ def _tree(folder: Path, version: str) -> Path:
         pytest.skip(f"Needs the older version from a clone with its history: {error}.")
 
 
-@pytest.mark.parametrize("mode", sorted(KILLS))
+@pytest.mark.parametrize("mode", ["waves", pytest.param("plain", marks=pytest.mark.long)])
 def test_what_an_older_version_was_killed_in_is_finished_and_nothing_bought_twice(
     mode: str, tree: Path
 ) -> None:

@@ -26,8 +26,9 @@ AS_THE_COMMAND_SETS_THEM = {
 _LONG = {
     "[bigquery]": ("test_dbt.py", "test_keys.py", "test_lists.py"),
     "[ducklake]": ("test_keys.py", "test_lists.py"),
+    "[snowflake]": ("test_a_dataset_made_anew",),
 }
-"""Half a minute to three each on these two; they pass on the others in seconds."""
+"""Half a minute to three each on these; they pass on the others in seconds."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,7 +36,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.slow)
-            if any(on in item.name and item.path.name in files for on, files in _LONG.items()):
+            if any(
+                on in item.name and any(one in item.nodeid for one in which)
+                for on, which in _LONG.items()
+            ):
                 item.add_marker(pytest.mark.long)
 
 

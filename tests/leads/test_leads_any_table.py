@@ -31,7 +31,7 @@ from .conftest import SEEN_AT
 pytestmark = pytest.mark.slow
 
 RULE = settings(
-    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 HEADERS: dict[str, list[str]] = {
     "people": [

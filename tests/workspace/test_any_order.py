@@ -24,7 +24,7 @@ from tests.workspace.synced import LISTED, Synced
 
 _EXAMPLES = int(os.environ.get("AMPLEMARKET_SEQUENCES", "2"))
 _MERGED_EXAMPLES = 10
-_MANY_MERGED_EXAMPLES = int(os.environ.get("AMPLEMARKET_SEQUENCES", "6"))
+_MANY_MERGED_EXAMPLES = int(os.environ.get("AMPLEMARKET_SEQUENCES", "4"))
 _NUMBERS = st.integers(0, 239)
 _CHANGE = st.tuples(st.just("change"), st.integers(0, len(CHANGES) - 1), _NUMBERS)
 _STEP = st.one_of(
