@@ -40,8 +40,13 @@ def test_the_same_leads_again_buy_nothing_and_leave_the_same_rows() -> None:
 
 
 def test_new_leads_are_bought_beside_those_of_before() -> None:
-    measured = grown([30], people=20, repeats=2)
-    assert [(one.known, one.measured.rows["people"]) for one in measured] == [(30, 50), (30, 70)]
+    measured = grown([0, 30], people=20, repeats=2)
+    assert [(one.known, one.measured.rows["people"]) for one in measured] == [
+        (0, 20),
+        (0, 20),
+        (30, 50),
+        (30, 70),
+    ]
     assert "| 30 | 20 |" in made("growth", measured)
 
 

@@ -209,7 +209,7 @@ def _waves(
             yield wave
             # It is loaded by now. What DuckDB's log holds goes into the file while the API is to be
             # waited for anyway: all of it, when the file is closed, makes a run longer by seconds.
-            if found.empty():
+            if found.empty() and thread.is_alive():
                 session.warehouse.checkpoint()
     finally:
         # Also after a load that failed: nothing more is bought, what is under way is recorded.

@@ -129,43 +129,47 @@ def test_no_statement_says_anything_of_a_person(
         assert not [one for one in asked if value in one], value
 
 
-@pytest.mark.parametrize(
-    ("warehouse", "most"),
-    [
-        # Of BigQuery's tables those of few rows are not staged.
-        pytest.param("snowflake", 0, marks=pytest.mark.xdist_group("snowflake")),
-        pytest.param(
-            *("bigquery", 1_000), marks=[pytest.mark.xdist_group("bigquery"), pytest.mark.long]
-        ),
-    ],
-    indirect=["warehouse"],
-)
-def test_what_is_too_large_for_a_statement_is_merged_all_the_same(
-    warehouse: TestedWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
-) -> None:
+def _runs(deployment: Deployment, monkeypatch: pytest.MonkeyPatch, most: int) -> Iterator[None]:
+    """Three, the last of which replaces what the others loaded.
+
+    Args:
+        most: bytes of rows that go into a statement; more of them are staged.
+    """
     monkeypatch.setattr(inline, "_ROWS_OF_JSON", most)
-    with WarehouseDeployment.settled(warehouse, tmp_path) as deployment:
-        assert isinstance(deployment, WarehouseDeployment)
-        billed = warehouse.name == "bigquery"  # for a DELETE, whatever it finds
-        merges = _Merges(deployment) if billed else None
-        deployment.run(email_leads("ada", "bob"))
-        if merges is not None:
-            found = merges.since()
-            assert ("people", False) in found
-            assert not any(deleted for table, deleted in found if table.startswith("people"))
-        deployment.sandbox.configure(generation=1, children="fewer")
-        with monkeypatch.context() as patch:
-            patch.setattr(inline, "_ROWS_OF_JSON", 400_000)
-            deployment.run(email_leads("cy"))  # companies at once, beside tables that are staged
-        if merges is not None:
-            assert not any(table.startswith("companies") for table, _ in merges.since())
-        deployment.run(email_leads("ada", "bob", "cy"), refresh_after="0s")
-        assert deployment.people() == 3
-        assert differences(deployment) == []
-        if merges is not None:
-            found = merges.since()
-            assert ("people", True) in found
-            assert {table for table, _ in found} <= {table.name for table in DECLARED}
+    deployment.run(email_leads("ada", "bob"))
+    yield
+    deployment.sandbox.configure(generation=1, children="fewer")
+    with monkeypatch.context() as patch:
+        patch.setattr(inline, "_ROWS_OF_JSON", 400_000)
+        deployment.run(email_leads("cy"))  # companies at once, beside tables that are staged
+    yield
+    deployment.run(email_leads("ada", "bob", "cy"), refresh_after="0s")
+    assert deployment.people() == 3
+    assert isinstance(deployment, WarehouseDeployment)
+    assert differences(deployment) == []
+    yield
+
+
+@pytest.mark.parametrize("warehouse", on("snowflake"), indirect=True)
+def test_what_is_too_large_for_a_statement_is_merged_all_the_same(
+    deployed: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len([*_runs(deployed, monkeypatch, most=0)]) == 3
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("warehouse", on("bigquery"), indirect=True)
+def test_bigquery_deletes_only_where_a_row_is_replaced(
+    deployed: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A DELETE is billed, whatever it finds. Tables of few rows are not staged."""
+    merges = _Merges(deployed)
+    new, beside, again = (merges.since() for _ in _runs(deployed, monkeypatch, most=1_000))
+    assert ("people", False) in new
+    assert not any(deleted for table, deleted in new if table.startswith("people"))
+    assert not any(table.startswith("companies") for table, _ in beside)
+    assert ("people", True) in again
+    assert {table for table, _ in again} <= {table.name for table in DECLARED}
 
 
 class _Merges:
@@ -248,7 +252,7 @@ def test_no_copy_of_anybody_is_left_in_a_second_dataset(deployed: Deployment) ->
 def test_postgresql_is_asked_no_more_than_by_a_plain_resource(tmp_path: Path) -> None:
     with server() as url:
         measured = ask("postgres", url, tmp_path)
-    assert all(one.megabytes for one in measured)
+    assert all(one.statements and one.megabytes for one in measured)
     found = {(one.way, one.run): one.statements for one in measured}
     assert len(found) == 6
     assert found["ours", "100 new beside others"] <= found["plain", "100 new beside others"]
